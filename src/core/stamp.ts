@@ -1,0 +1,73 @@
+/**
+ * A stamp: a time in nanoseconds since 1970 (UTC) of the session's clock and the origin that wrote. The total
+ * order of all stamps, time first, then the origin's name by bytes, decides every conflict (I1).
+ */
+export interface Stamp {
+  readonly time: bigint
+  /** An origin's name: ASCII letters, digits and `_` only, so that `<` on strings is the order of its bytes. */
+  readonly origin: string
+}
+
+/** The greatest time that fits 64 bits: 2262-04-11. */
+export const MAX_TIME = 2n ** 63n - 1n
+
+/** Length of `2026-11-22 15:11:21.956711651Z`. */
+export const TIME_TEXT_LENGTH = 30
+
+const NANOS = 1_000_000_000n
+
+let shownSecond = -1n
+let shownText = ''
+
+/** The text form of a time: fixed width, so that times sort by their bytes. */
+export function timeText(time: bigint): string {
+  const second = time / NANOS
+  if (second !== shownSecond) {
+    shownText = new Date(Number(second) * 1000).toISOString().slice(0, 19).replace('T', ' ') + '.'
+    shownSecond = second
+  }
+  const nanos = Number(time - second * NANOS)
+  return shownText + String(nanos + 1_000_000_000).slice(1) + 'Z'
+}
+
+/** The full text form, `2026-11-22 15:11:21.956711651Z@HIVE`; sorts by bytes as stamps do. */
+export function stampText(stamp: Stamp): string {
+  return `${timeText(stamp.time)}@${stamp.origin}`
+}
+
+/** Negative, zero or positive as `a` is less than, equal to or greater than `b`. */
+export function compareStamps(a: Stamp, b: Stamp): number {
+  if (a.time !== b.time) return a.time < b.time ? -1 : 1
+  return a.origin === b.origin ? 0 : a.origin < b.origin ? -1 : 1
+}
+
+/** The greater of two stamps, where a missing one is less than any. */
+export function laterStamp(a: Stamp | undefined, b: Stamp | undefined): Stamp | undefined {
+  if (a === undefined) return b
+  if (b === undefined) return a
+  return compareStamps(a, b) >= 0 ? a : b
+}
+
+const TIME_PATTERN = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{9})Z$/
+const ORIGIN_PATTERN = /^[A-Z_][A-Z0-9_]*$/
+
+/** Reads a time of the exact form that `timeText` writes; undefined where it isn't one or no such moment exists. */
+export function parseTime(text: string): bigint | undefined {
+  const match = TIME_PATTERN.exec(text)
+  if (match === null) return undefined
+  const milliseconds = Date.parse(`${match[1]!}-${match[2]!}-${match[3]!}T${match[4]!}:${match[5]!}:${match[6]!}Z`)
+  if (Number.isNaN(milliseconds) || milliseconds < 0) return undefined
+  const time = BigInt(milliseconds) * 1_000_000n + BigInt(match[7]!)
+  // Date.parse accepts 24:00:00 and rolls some dates over: only what prints the same is a stamp.
+  return time <= MAX_TIME && timeText(time) === text ? time : undefined
+}
+
+/** Reads a full stamp; `origin` stands in where the text has no `@ORIGIN`. Undefined where it isn't one. */
+export function parseStamp(text: string, origin?: string): Stamp | undefined {
+  const time = parseTime(text.slice(0, TIME_TEXT_LENGTH))
+  if (time === undefined) return undefined
+  if (text.length === TIME_TEXT_LENGTH) return origin === undefined ? undefined : { time, origin }
+  const named = text.slice(TIME_TEXT_LENGTH + 1)
+  if (text[TIME_TEXT_LENGTH] !== '@' || !ORIGIN_PATTERN.test(named)) return undefined
+  return { time, origin: named }
+}

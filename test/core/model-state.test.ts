@@ -1,0 +1,4 @@
+import { ModelState } from '../../src/core/model/model-state.ts'
+import { stateSemantics } from './state-semantics.ts'
+
+stateSemantics('the model', (limits) => new ModelState(limits))
