@@ -1,0 +1,53 @@
+/** Bytes that are appended to; grows as needed and keeps its room when it is emptied. */
+export class ByteBuffer {
+  bytes: Buffer
+  length = 0
+
+  constructor(capacity = 4096) {
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(64, capacity))
+  }
+
+  /** Empties it. */
+  clear(): void {
+    this.length = 0
+  }
+
+  /** Makes room for `more` bytes after the present ones. */
+  reserve(more: number): void {
+    if (this.length + more > this.bytes.length) this.#grow(more)
+  }
+
+  #grow(more: number): void {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more))
+    this.bytes.copy(bytes, 0, 0, this.length)
+    this.bytes = bytes
+  }
+
+  append(source: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start)
+    const { bytes } = this
+    let at = this.length
+    if (end - start > 64) bytes.set(source.subarray(start, end), at)
+    else for (let i = start; i < end; i++) bytes[at++] = source[i]!
+    this.length += end - start
+  }
+
+  appendByte(byte: number): void {
+    this.reserve(1)
+    this.bytes[this.length++] = byte
+  }
+
+  appendText(text: string): void {
+    this.reserve(text.length * 3)
+    this.length += this.bytes.write(text, this.length, 'utf8')
+  }
+
+  /** A view of what was appended, valid until the next append or clear. */
+  view(): Buffer {
+    return this.bytes.subarray(0, this.length)
+  }
+
+  toString(): string {
+    return this.bytes.toString('utf8', 0, this.length)
+  }
+}
