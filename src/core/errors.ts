@@ -35,6 +35,7 @@ export const ErrorCodes = {
   // results
   EXPECTATION_FAILED: ExitStatus.difference,
   NOT_CONVERGED: ExitStatus.difference,
+  ROWS_REJECTED: ExitStatus.difference,
   // databases
   CONNECTION_LOST: ExitStatus.database,
   BACK_OFF: ExitStatus.database,

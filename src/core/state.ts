@@ -111,8 +111,9 @@ export interface MergeResult {
   readonly position: number
   /** False where the bounds ended it: call again with `position`. Nothing may be recorded as seen before the last. */
   readonly done: boolean
-  /** What was taken, per table: only the registers and tombstones that are new to `into`, with their own stamps. */
+  /** What `into`'s log takes, per table: only the registers and tombstones that are new to it, with their own stamps. */
   readonly took: readonly TableRows[]
+  /** Rows whose normal form changed. */
   readonly rows: number
   readonly conflicts: number
   /** The first of them, as many as asked for. */

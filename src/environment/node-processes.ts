@@ -32,6 +32,16 @@ export class NodeProcesses implements Processes {
   }
 }
 
+/** Who holds the lock at `path`, and whether that process still runs; undefined where nobody does. Changes nothing. */
+export async function lockHolder(
+  path: string,
+): Promise<{ readonly holder: string; readonly alive: boolean } | undefined> {
+  const found = await read(path)
+  if (found === undefined) return undefined
+  if (found === 'unreadable') return { holder: 'an unknown process', alive: true }
+  return { holder: nameOf(found), alive: await alive(found) }
+}
+
 class FileLock implements DirectoryLock {
   readonly #path: string
   readonly #id: string

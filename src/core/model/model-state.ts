@@ -30,6 +30,8 @@ import { UndoLog, type Image, type Write } from './undo-log.ts'
 interface Table {
   readonly schema: TableSchema
   readonly columns: readonly string[]
+  /** All key columns are strings. */
+  readonly textKey: boolean
   /** From canonical key bytes, held as a string of one unit per byte. */
   readonly ids: Map<string, number>
 }
@@ -46,7 +48,9 @@ interface Replica {
   /** By row number, true where the row was looked up in the database. */
   readonly complete: (boolean | undefined)[]
   readonly changes: ChangeList
+  /** Of the other origins; `vectorOf` adds the replica's own entry, which each write raises. */
   readonly vector: Map<string, bigint>
+  own: bigint
   floor: bigint | undefined
   records: number
 }
@@ -66,6 +70,8 @@ export class ModelState implements ReplicaState {
   readonly #touched: boolean[] = []
   #touchedRows: number[] = []
   readonly #undo: UndoLog
+  /** The greatest time of all stamps met. */
+  #greatest = -1n
   /** The merge that a limit interrupted. */
   #unfinished: { into: ReplicaId; from: ReplicaId; position: number; write: Write } | undefined
 
@@ -74,7 +80,9 @@ export class ModelState implements ReplicaState {
   }
 
   addTable(schema: TableSchema): TableId {
-    return this.#tables.push({ schema, columns: schema.values.map((column) => column.name), ids: new Map() }) - 1
+    const columns = schema.values.map((column) => column.name)
+    const textKey = schema.key.every((column) => column.type.name === 'string')
+    return this.#tables.push({ schema, columns, textKey, ids: new Map() }) - 1
   }
 
   addReplica(name: string): ReplicaId {
@@ -86,6 +94,7 @@ export class ModelState implements ReplicaState {
       complete: [],
       changes: new ChangeList(),
       vector: new Map(),
+      own: -1n,
       floor: undefined,
       records: 0,
     }
@@ -112,6 +121,11 @@ export class ModelState implements ReplicaState {
     const row = this.#intern(table, input)
     const mine = state.rows[row]
     const registers = mine === undefined ? this.#emptyRegisters(table) : mine.registers.slice()
+    if (this.#isNewest(stamp)) {
+      // No register is later: nothing has to be compared.
+      for (let i = 0; i < input.count; i++) registers[input.columns[i]!] = { value: input.cell(i), stamp }
+      return this.#write(state, replica, row, mine, normalRow(registers, mine?.tombstone), stamp, 'changed')
+    }
     let outcome: Outcome = 'unchanged'
     for (let i = 0; i < input.count; i++) {
       const column = input.columns[i]!
@@ -122,7 +136,9 @@ export class ModelState implements ReplicaState {
       registers[column] = incoming
       if (outcome === 'unchanged') outcome = 'changed'
     }
-    return this.#write(state, replica, row, mine, normalRow(registers, mine?.tombstone), stamp, outcome)
+    const next = normalRow(registers, mine?.tombstone)
+    const changed = mine === undefined || !sameAfterWrite(mine, next)
+    return this.#write(state, replica, row, mine, changed ? next : undefined, stamp, outcome)
   }
 
   remove(replica: ReplicaId, table: TableId, input: RowInput, stamp: Stamp): Outcome {
@@ -130,7 +146,8 @@ export class ModelState implements ReplicaState {
     const row = this.#intern(table, input)
     const mine = state.rows[row]
     const next = normalRow(mine?.registers ?? this.#emptyRegisters(table), laterStamp(mine?.tombstone, stamp))
-    return this.#write(state, replica, row, mine, next, stamp, 'changed')
+    const changed = this.#isNewest(stamp) || mine === undefined || !sameAfterWrite(mine, next)
+    return this.#write(state, replica, row, mine, changed ? next : undefined, stamp, 'changed')
   }
 
   get(replica: ReplicaId, table: TableId, input: RowInput): { row: Row | undefined; complete: boolean } {
@@ -174,6 +191,7 @@ export class ModelState implements ReplicaState {
       if (!state.logged.has(row)) state.logged.set(row, mine)
       state.rows[row] = joinRows(mine, learned)
     }
+    if (greatest > this.#greatest) this.#greatest = greatest
     return { foreign, greatest }
   }
 
@@ -186,7 +204,8 @@ export class ModelState implements ReplicaState {
     state.rows[row] = joinRows(state.rows[row], read)
     if (state.logged.has(row)) state.logged.set(row, joinRows(state.logged.get(row), read))
     state.changes.add(row, state.records)
-    if (stamp.origin === state.name) this.#raiseOwn(state, stamp.time)
+    if (stamp.time > this.#greatest) this.#greatest = stamp.time
+    if (stamp.origin === state.name && stamp.time > state.own) state.own = stamp.time
   }
 
   merge(into: ReplicaId, from: ReplicaId, position: number, bounds: Bounds, list: number): MergeResult {
@@ -212,30 +231,43 @@ export class ModelState implements ReplicaState {
     if (incomplete.length > 0) return { position, done: false, took: [], rows: 0, conflicts: 0, listed: [], incomplete }
 
     const write = this.#mergeWrite(into, from, position)
+    const ourVector = vectorOf(ours)
+    const theirVector = vectorOf(theirs)
     const took = new RowsByTable(this.#tables)
     const listed: Conflict[] = []
     let conflicts = 0
+    let rows = 0
     for (const row of walked) {
       const mine = ours.rows[row]
       const other = loggedRow(theirs, row)
       if (other === undefined || mine === other) continue
       const table = this.#tableOf[row]!
-      for (const conflict of conflictsOf(mine, other, ours.vector, theirs.vector)) {
+      for (const conflict of conflictsOf(mine, other, ourVector, theirVector)) {
         conflicts++
         if (listed.length < list) listed.push({ table, key: this.#keyTexts(row), ...conflict })
       }
+      // The log takes what it lacks, also what the cache had learned from its database: whoever has seen this log up to
+      // here has then seen `from`'s log too.
+      const held = loggedRow(ours, row)
       const joined = joinRows(mine, other)
-      if (joined === mine) continue
-      const part = takenPart(mine, joined)
+      const inLog = held === mine ? joined : joinRows(held, other)
+      if (inLog === held) continue
+      const part = takenPart(held, inLog)
       took.push(table, this.#keyTexts(row), part.registers, part.tombstone)
       ours.records += distinctStamps(part)
-      this.#undo.note(write, into, row, mine, joined, isComplete(ours, row, mine))
-      this.#put(ours, row, mine, joined)
+      if (joined === mine) {
+        ours.changes.add(row, ours.records)
+      } else {
+        rows++
+        this.#undo.note(write, into, row, mine, joined, isComplete(ours, row, mine))
+        this.#put(ours, row, mine, joined)
+      }
+      if (ours.logged.has(row)) ours.logged.set(row, inLog)
     }
-    if (done) this.#raise(ours, theirs.vector)
+    if (done) this.#raise(ours, theirVector)
     if (done && write.images.length === 0) this.#undo.pop(into)
     this.#unfinished = done ? undefined : { into, from, position: reached, write }
-    return { position: reached, done, took: took.build(), rows: took.rows, conflicts, listed }
+    return { position: reached, done, took: took.build(), rows, conflicts, listed }
   }
 
   undo(replica: ReplicaId | undefined, next: (replica: ReplicaId) => Stamp): UndoResult {
@@ -342,7 +374,7 @@ export class ModelState implements ReplicaState {
   }
 
   vector(replica: ReplicaId): Map<string, bigint> {
-    return new Map(this.#replica(replica).vector)
+    return new Map(vectorOf(this.#replica(replica)))
   }
 
   raise(replica: ReplicaId, vector: ReadonlyMap<string, bigint>): void {
@@ -375,22 +407,32 @@ export class ModelState implements ReplicaState {
   }
 
   #keyTexts(row: number): string[] {
-    return keyTexts(this.#tables[this.#tableOf[row]!]!.schema, Buffer.from(this.#keyOf[row]!, 'latin1'))
+    const { schema, textKey } = this.#tables[this.#tableOf[row]!]!
+    const key = this.#keyOf[row]!
+    const plain = textKey ? plainTexts(key, schema.key.length) : undefined
+    return plain ?? keyTexts(schema, Buffer.from(key, 'latin1'))
   }
 
-  /** A SET or DELETE of one row. */
+  /** Whether a stamp is later than all that were met, so that it wins without being compared. */
+  #isNewest(stamp: Stamp): boolean {
+    if (stamp.time <= this.#greatest) return false
+    this.#greatest = stamp.time
+    return true
+  }
+
+  /** A SET or DELETE of one row; `next` is undefined where it changed nothing. */
   #write(
     state: Replica,
     replica: ReplicaId,
     row: number,
     mine: Row | undefined,
-    next: Row,
+    next: Row | undefined,
     stamp: Stamp,
     outcome: Outcome,
   ): Outcome {
     state.records++
-    if (stamp.origin === state.name) this.#raiseOwn(state, stamp.time)
-    if (mine !== undefined && sameAfterWrite(mine, next)) return outcome === 'twin' ? 'twin' : 'unchanged'
+    if (stamp.origin === state.name && stamp.time > state.own) state.own = stamp.time
+    if (next === undefined) return outcome === 'twin' ? 'twin' : 'unchanged'
     this.#undo.one(replica, row, mine, next, isComplete(state, row, mine))
     this.#put(state, row, mine, next)
     return outcome
@@ -443,7 +485,8 @@ export class ModelState implements ReplicaState {
       tombstone = stamp
     }
     state.records++
-    this.#raiseOwn(state, stamp.time)
+    if (stamp.time > state.own) state.own = stamp.time
+    this.#isNewest(stamp)
     rows.push(this.#tableOf[image.row]!, this.#keyTexts(image.row), registers, tombstone)
     const restored = joinRows(mine, { registers, tombstone })
     this.#undo.note(undefined, replica, image.row, mine, restored, isComplete(state, image.row, mine))
@@ -465,21 +508,38 @@ export class ModelState implements ReplicaState {
     return [...builders].map(([table, builder]) => ({ table, keys: builder.build() }))
   }
 
-  #raiseOwn(state: Replica, time: bigint): void {
-    const known = state.vector.get(state.name)
-    if (known === undefined || known < time) state.vector.set(state.name, time)
-  }
-
   #raise(state: Replica, vector: ReadonlyMap<string, bigint>): void {
     for (const [origin, time] of vector) {
       const known = state.vector.get(origin)
       if (known === undefined || known < time) state.vector.set(origin, time)
+      if (origin === state.name && time > state.own) state.own = time
     }
   }
 }
 
+/** The texts of a key of strings, where they are ASCII without zero bytes; else undefined. */
+function plainTexts(key: string, columns: number): string[] | undefined {
+  const texts: string[] = []
+  let start = 0
+  for (let i = 0; i < key.length; i++) {
+    const unit = key.charCodeAt(i)
+    if (unit > 127) return undefined
+    if (unit !== 0) continue
+    if (key.charCodeAt(i + 1) !== 1) return undefined
+    texts.push(key.slice(start, i))
+    start = ++i + 1
+  }
+  return texts.length === columns ? texts : undefined
+}
+
 function loggedRow(state: Replica, row: number): Row | undefined {
   return state.logged.has(row) ? state.logged.get(row) : state.rows[row]
+}
+
+/** The version vector, own entry included. */
+function vectorOf(state: Replica): ReadonlyMap<string, bigint> {
+  if (state.own >= 0n) state.vector.set(state.name, state.own)
+  return state.vector
 }
 
 /**

@@ -1,0 +1,200 @@
+import type { KeyBatch, RowBatch } from '../core/batch.ts'
+import type { TableSchema } from '../core/table.ts'
+import type { ColumnType } from '../core/types.ts'
+
+/**
+ * What the engine must know of a kind of database before it is connected: which canonical values it holds exactly.
+ * Plain data, so that a value can be refused before it is acknowledged (I8).
+ */
+export interface Capabilities {
+  /** Text may hold U+0000. */
+  readonly nulInText: boolean
+  /** float64: NaN and the infinities; the sign of -0. */
+  readonly nonFinite: boolean
+  readonly negativeZero: boolean
+  /** Digits of a second that a timestamp keeps. */
+  readonly timestampDigits: number
+  /** Years that dates and timestamps may have. */
+  readonly minYear: number
+  readonly maxYear: number
+  /** Where columns of timestamps with more than six digits of a second have fewer years: the first and the last. */
+  readonly nanosecondYears?: readonly [number, number]
+  /** JSON may hold \u0000 in its strings; in the names of its members. */
+  readonly nulInJson: boolean
+  readonly nulInJsonNames: boolean
+  /** Significant digits of a decimal, zeros at both ends not counted. The canonical decimal has up to 38. */
+  readonly decimalDigits: number
+  /** Longest canonical key and longest value, in bytes. */
+  readonly keyBytes: number
+  readonly valueBytes: number
+  /** Other processes may read while a session writes. */
+  readonly sharedReads: boolean
+}
+
+/** Why a database of these capabilities can't hold a value exactly; undefined where it can. */
+export function misfit(capabilities: Capabilities, type: ColumnType, text: string): string | undefined {
+  if (text.length * 3 > capabilities.valueBytes && Buffer.byteLength(text) > capabilities.valueBytes) {
+    return `longer than ${String(capabilities.valueBytes)} bytes`
+  }
+  switch (type.name) {
+    case 'string':
+      return !capabilities.nulInText && text.includes('\0') ? 'its text columns hold no U+0000' : undefined
+    case 'json':
+      return jsonMisfit(capabilities, text)
+    case 'decimal':
+      return text.length > capabilities.decimalDigits && significantDigits(text) > capabilities.decimalDigits
+        ? `its decimals hold ${String(capabilities.decimalDigits)} digits`
+        : undefined
+    case 'float64':
+      if (!capabilities.nonFinite && /^(?:NaN|-?Infinity)$/.test(text)) return `its numbers hold no ${text}`
+      return !capabilities.negativeZero && text === '-0' ? 'its numbers hold no -0' : undefined
+    case 'timestamp': {
+      const digits = text.length > 20 ? text.length - 21 : 0
+      if (digits > capabilities.timestampDigits) {
+        return `its timestamps hold ${String(capabilities.timestampDigits)} digits of a second`
+      }
+      return nanosecondMisfit(capabilities, type, text) ?? yearMisfit(capabilities, text)
+    }
+    case 'date':
+      return yearMisfit(capabilities, text)
+    default:
+      return undefined
+  }
+}
+
+function jsonMisfit(capabilities: Capabilities, text: string): string | undefined {
+  if (!text.includes('\\u0000') || !/(?:^|[^\\])(?:\\\\)*\\u0000/.test(text)) return undefined
+  if (!capabilities.nulInJson) return 'its JSON holds no \\u0000'
+  return !capabilities.nulInJsonNames && namesHoldNul(JSON.parse(text))
+    ? 'the names in its JSON hold no \\u0000'
+    : undefined
+}
+
+function namesHoldNul(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([name, member]) => name.includes('\0') || namesHoldNul(member))
+}
+
+function significantDigits(text: string): number {
+  return text.replace(/[-.]/g, '').replace(/^0+|0+$/g, '').length
+}
+
+function nanosecondMisfit(capabilities: Capabilities, type: ColumnType, text: string): string | undefined {
+  const years = capabilities.nanosecondYears
+  if (years === undefined || (type.scale ?? 9) <= 6) return undefined
+  const year = Number(text.slice(0, 4))
+  if (year >= years[0] && year <= years[1]) return undefined
+  return `its timestamps with nanoseconds are from year ${String(years[0])} to ${String(years[1])}; timestamp(6) has all years`
+}
+
+function yearMisfit(capabilities: Capabilities, text: string): string | undefined {
+  const year = Number(text.slice(0, 4))
+  if (year >= capabilities.minYear && year <= capabilities.maxYear) return undefined
+  return `its dates are from year ${String(capabilities.minYear)} to ${String(capabilities.maxYear)}`
+}
+
+/** What a database knows about the log that owns it: one row of the table `merganser_meta`. */
+export interface StoreMeta {
+  /** The id of the oplog whose rows it holds. */
+  readonly logId: string
+  /** Whether that log had it open when this was read: it wasn't closed in order. */
+  readonly inUse: boolean
+  /** Greatest stamp text that it may hold; '' for none. Meaningful only if it was closed in order. */
+  readonly highWater: string
+  /** It holds the log up to this record. */
+  readonly position: number
+}
+
+/** Who opens a store for writing. */
+export interface Owner {
+  readonly logId: string
+  /** For messages: `pid 4711 on host`. */
+  readonly name: string
+}
+
+export interface OpenContext {
+  /** 'read': no lock, nothing created, nothing written; a database that isn't there reads as empty. */
+  readonly access: 'write' | 'read'
+  /** Required for 'write': takes the owner's lock (I9) and marks the database as in use by this log. */
+  readonly owner?: Owner
+  /** Where an embedded database keeps its files: a directory of the replica's own, perhaps not there yet. */
+  readonly directory: string
+  /** The replica's name, for messages. */
+  readonly replica: string
+  /** Gives up waiting. */
+  readonly signal?: AbortSignal
+  /** Something worth showing while it takes time: "waiting for the lock of pid 4711". */
+  readonly progress?: (message: string) => void
+}
+
+/** Plain, validated, cloneable options of one replica: it is opened in a worker thread. */
+export type ConnectorOptions = Readonly<Record<string, unknown>>
+
+/** A kind of database. Describes; does no I/O until `open`. */
+export interface Connector {
+  /** As in the configuration: `embedded-postgres`. */
+  readonly type: string
+  readonly capabilities: Capabilities
+  /** Throws MerganserError BAD_CONFIG where the options of a replica of this type are wrong. Fills in defaults. */
+  options(raw: ConnectorOptions): ConnectorOptions
+  /**
+   * Whether the database is known, without connecting, to hold nothing yet. Absent for servers.
+   * An embedded one that was never opened isn't started only to be asked.
+   */
+  absent?(options: ConnectorOptions, directory: string): Promise<boolean>
+  /**
+   * Connects. Idempotent where it creates something. Throws DATABASE_LOCKED where another owner holds it, after waiting
+   * for one that is still stopping; CONNECTION_LOST or DATABASE_UNREACHABLE where it can't be reached within its time
+   * limit; DATABASE_REFUSED where it refuses (password, privilege, version).
+   */
+  open(options: ConnectorOptions, context: OpenContext): Promise<ReplicaStore>
+}
+
+export interface WriteResult {
+  /** Rows that changed the database. */
+  readonly written: number
+  /** Rows whose join changed nothing: it holds the same or newer. */
+  readonly stale: number
+  /** Rows that the database can't hold (I8): index in the batch and why, without the value. */
+  readonly rejected: readonly { readonly row: number; readonly reason: string }[]
+  /** Registers met with an equal stamp and another value (I15): index in the batch, value column number. */
+  readonly foreign: readonly { readonly row: number; readonly column: number }[]
+}
+
+/** A predicate of `query` and `diff`; the same in every database: by the order of canonical values, never by collation. */
+export interface Condition {
+  readonly column: string
+  readonly operator: '=' | '!=' | '<' | '<=' | '>' | '>='
+  /** Canonical text. */
+  readonly value: string
+}
+
+/**
+ * One open database, used by one thread; thin. After any error of a connection it is closed and another one opened:
+ * every method may then be repeated.
+ */
+export interface ReplicaStore {
+  /** What it knew about its log when it was opened, before it was marked as in use; undefined for a new one. */
+  readonly meta: StoreMeta | undefined
+  /** The greatest stamp text in any of the tables; '' for none. A scan: only for a database whose owner is unknown. */
+  greatestStamp(tables: readonly TableSchema[]): Promise<string>
+  /** Creates the table where it isn't there; throws SCHEMA_MISMATCH where it has another shape. Idempotent. */
+  ensureTable(table: TableSchema): Promise<void>
+  /** The rows of those keys that are there, tombstones included, in any order. A missing table reads as empty. */
+  readRows(table: TableSchema, keys: KeyBatch): Promise<RowBatch>
+  /**
+   * All rows in key order (strings by UTF-8 bytes, other types by value), after a key where one is given, tombstones
+   * included. A missing table reads as empty. Each batch stays valid when the next one is asked for.
+   */
+  scanRows(table: TableSchema, afterKey?: readonly string[]): AsyncIterable<RowBatch>
+  /**
+   * Joins the rows, each key at most once in a batch: per column the greater of the stored and the incoming stamp, the
+   * greater tombstone, then normal form. A register never goes back to a smaller stamp (I5). Idempotent; durable on
+   * return. Rejected rows are left out, the rest goes on.
+   */
+  writeRows(table: TableSchema, batch: RowBatch): Promise<WriteResult>
+  /** Records how far the log is in the database; `inUse: false` at the end of an orderly session. */
+  writeMeta(meta: Omit<StoreMeta, 'logId'>): Promise<void>
+  /** Closes, releases the lock, stops what `open` started. Idempotent; a call still running fails with STORE_CLOSED. */
+  close(): Promise<void>
+}

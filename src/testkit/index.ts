@@ -1,0 +1,3 @@
+export { connectorConformance } from './conformance.ts'
+export type { Conformance } from './world.ts'
+export type { TestRunner } from './runner.ts'
