@@ -1,0 +1,115 @@
+import { Decimal128, onDemand } from 'bson'
+import { floatText, parseValue, type ColumnType } from '../../core/types.ts'
+import { BsonType } from './bson-types.ts'
+import { jsonOfBson } from './json.ts'
+import type { Layout } from './layout.ts'
+
+/** Where an element lies in its document: type, then where its name and its value start, and the value's length. */
+export interface Element {
+  readonly type: number
+  /** The type byte before the name. */
+  readonly start: number
+  readonly offset: number
+  readonly length: number
+}
+
+/** A document taken apart, not decoded. Its bytes may change with the next read of the database. */
+export interface StoredDocument {
+  readonly bytes: Buffer
+  /** Where the document of `_id` starts. */
+  readonly id: number
+  /** By value column. */
+  readonly values: readonly (Element | undefined)[]
+  readonly stamps: readonly (Element | undefined)[]
+  readonly deleted: Element | undefined
+}
+
+type Parsed = readonly [type: number, nameOffset: number, nameLength: number, offset: number, length: number]
+
+function element([type, nameOffset, , offset, length]: Parsed): Element {
+  return { type, start: nameOffset - 1, offset, length }
+}
+
+/** Takes the document at the start of `bytes` apart. Throws where the bytes are none of this layout. */
+export function takeApart(layout: Layout, bytes: Buffer): StoredDocument {
+  const elements = onDemand.parseToElements(bytes) as readonly Parsed[]
+  const first = elements[0]
+  const last = elements.at(-1)
+  if (first?.[0] !== BsonType.document || last?.[0] !== BsonType.document) throw new RangeError('no document of ours')
+  const values: (Element | undefined)[] = new Array<undefined>(layout.values.length).fill(undefined)
+  for (let e = 1 + layout.key.length; e < elements.length - 1; e++) {
+    const number = layout.numbers.get(nameAt(bytes, elements[e]!))
+    if (number !== undefined) values[number] = element(elements[e]!)
+  }
+  const stamps: (Element | undefined)[] = new Array<undefined>(layout.values.length).fill(undefined)
+  let deleted: Element | undefined
+  for (const parsed of onDemand.parseToElements(bytes, last[3]) as readonly Parsed[]) {
+    const name = nameAt(bytes, parsed)
+    const number = layout.numbers.get(name)
+    if (name === layout.deletedName) deleted = element(parsed)
+    else if (number !== undefined) stamps[number] = element(parsed)
+  }
+  return { bytes, id: first[3], values, stamps, deleted }
+}
+
+function nameAt(bytes: Buffer, [, nameOffset, nameLength]: Parsed): string {
+  return bytes.toString('latin1', nameOffset, nameOffset + nameLength)
+}
+
+/** The canonical texts of the key columns. */
+export function keyOf(layout: Layout, document: StoredDocument): string[] {
+  const elements = [...onDemand.parseToElements(document.bytes, document.id)]
+  return layout.key.map((field, c) => textOf(field.column.type, document.bytes, element(elements[c]!))!)
+}
+
+/** A stamp's text. */
+export function stampOf(bytes: Buffer, { offset, length }: Element): string {
+  return bytes.toString('latin1', offset + 4, offset + length - 1)
+}
+
+/** The canonical text of a value; null for a null. */
+export function textOf(type: ColumnType, bytes: Buffer, found: Element | undefined): string | null {
+  if (found === undefined || (found.type === BsonType.null && type.name !== 'json')) return null
+  const { offset, length } = found
+  switch (type.name) {
+    case 'string':
+      return bytes.toString('utf8', offset + 4, offset + length - 1)
+    case 'int64':
+      return String(bytes.readBigInt64LE(offset))
+    case 'float64':
+      return floatText(bytes.readDoubleLE(offset))
+    case 'decimal':
+      return decimalText(type, new Decimal128(Uint8Array.from(bytes.subarray(offset, offset + 16))).toString())
+    case 'boolean':
+      return bytes[offset] === 1 ? 'true' : 'false'
+    case 'bytes':
+      return `\\x${bytes.toString('hex', offset + 5, offset + length)}`
+    case 'date':
+      return isoDate(bytes, offset).slice(0, 10)
+    case 'timestamp':
+      return timestampText(
+        found.type === BsonType.date
+          ? isoDate(bytes, offset)
+          : bytes.toString('latin1', offset + 4, offset + length - 1),
+      )
+    default:
+      return jsonOfBson(bytes, found.type, offset, length)
+  }
+}
+
+function decimalText(type: ColumnType, text: string): string {
+  if (!text.includes('E')) return text
+  const parsed = parseValue(type, text)
+  if ('reason' in parsed) throw new RangeError(`a decimal that its column does not hold: ${parsed.reason}`)
+  return parsed.text
+}
+
+function isoDate(bytes: Buffer, offset: number): string {
+  return new Date(Number(bytes.readBigInt64LE(offset))).toISOString()
+}
+
+/** Without the fraction's trailing zeros. */
+function timestampText(text: string): string {
+  const fraction = text.slice(20, -1).replace(/0+$/, '')
+  return `${text.slice(0, 10)} ${text.slice(11, 19)}${fraction === '' ? '' : `.${fraction}`}Z`
+}
