@@ -1,0 +1,4 @@
+import { setUpOrExit } from './setup.mjs'
+
+/** `npm run build`: packages and `dist/`, where they aren't ready. */
+await setUpOrExit()
