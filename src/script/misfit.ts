@@ -3,7 +3,7 @@ import type { TableSchema } from '../core/table.ts'
 import type { Catalog } from './catalog.ts'
 import { brief } from './errors.ts'
 import type { Argument } from './items.ts'
-import { nearestName } from './nearest.ts'
+import { nearestName } from '../core/nearest.ts'
 import { firstTable, keyItems, type RowCall } from './readings.ts'
 import type { Scanner } from './scanner.ts'
 

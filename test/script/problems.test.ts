@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ErrorCodes, MerganserError } from '../../src/core/errors.ts'
 import { located, problemAt, renderProblem } from '../../src/script/errors.ts'
 import { DEFAULT_LIMITS } from '../../src/script/limits.ts'
-import { nearestName } from '../../src/script/nearest.ts'
+import { nearestName } from '../../src/core/nearest.ts'
 import { CATALOG, parse, problem, refusal } from './support.ts'
 
 describe('refusals name what is wrong and where', () => {
