@@ -110,6 +110,11 @@ export interface Owner {
   readonly logId: string
   /** For messages: `pid 4711 on host`. */
   readonly name: string
+  /**
+   * Of one session of the process: who opens a store again in the same session takes over the lock that a thread of it
+   * left when it died.
+   */
+  readonly session?: string
 }
 
 export interface OpenContext {

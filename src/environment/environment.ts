@@ -85,8 +85,11 @@ export interface Processes {
   /**
    * Takes the lock file at `path`; one that a dead process left is taken over. Undefined where a living process holds
    * it, whose name is then in `holder`.
+   *
+   * @param session where given, a lock that this process took for the same session is taken over as well: the caller
+   * knows that the thread that took it is gone
    */
-  lock(path: string): Promise<{ readonly lock?: DirectoryLock; readonly holder?: string }>
+  lock(path: string, session?: string): Promise<{ readonly lock?: DirectoryLock; readonly holder?: string }>
 }
 
 export interface Environment {

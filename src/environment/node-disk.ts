@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Disk, DiskFile } from './environment.ts'
 
@@ -64,13 +64,17 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 })
-    if (first === undefined) return
-    const top = dirname(resolve(first))
-    for (let directory = dirname(resolve(path)); ; directory = dirname(directory)) {
-      await this.syncDirectory(directory)
-      if (directory === top) return
+    const directory = resolve(path)
+    const above = dirname(directory)
+    // Not `recursive`: Node tries for ever where a directory that is there takes no others (/proc).
+    if (above !== directory && !(await isDirectory(above))) await this.makeDirectory(above)
+    try {
+      await mkdir(directory, 0o700)
+    } catch (error) {
+      if (hasCode(error, 'EEXIST') && (await isDirectory(directory))) return
+      throw error
     }
+    await this.syncDirectory(above)
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -155,6 +159,13 @@ async function openRegular(path: string, flags: number): Promise<FileHandle> {
   if (info.isFile()) return handle
   await handle.close()
   throw Object.assign(new Error(`${path} is no regular file`), { code: info.isDirectory() ? 'EISDIR' : 'ENOTSUP' })
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 export function hasCode(error: unknown, code: string): boolean {

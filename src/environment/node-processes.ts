@@ -13,6 +13,8 @@ interface Holder {
   readonly started: string
   /** One for each lock that is taken. */
   readonly id: string
+  /** Of the process's sessions, the one that took it; '' for none. */
+  readonly session?: string
 }
 
 type Taken = { readonly lock: FileLock } | { readonly holder: string }
@@ -27,8 +29,8 @@ type Taken = { readonly lock: FileLock } | { readonly holder: string }
 export class NodeProcesses implements Processes {
   readonly self = `pid ${String(process.pid)} on ${hostname()}`
 
-  async lock(path: string): Promise<{ readonly lock?: DirectoryLock; readonly holder?: string }> {
-    return take(path)
+  async lock(path: string, session = ''): Promise<{ readonly lock?: DirectoryLock; readonly holder?: string }> {
+    return take(path, session)
   }
 }
 
@@ -58,12 +60,13 @@ class FileLock implements DirectoryLock {
   }
 }
 
-async function take(path: string): Promise<Taken> {
+async function take(path: string, session = ''): Promise<Taken> {
   const own: Holder = {
     host: hostname(),
     pid: process.pid,
     started: (await startOf(process.pid)) ?? '',
     id: randomBytes(8).toString('hex'),
+    session,
   }
   const draft = `${path}.${own.id}.tmp`
   await write(draft, own)
@@ -74,7 +77,7 @@ async function take(path: string): Promise<Taken> {
       if (found === undefined) continue
       if (found === 'unreadable')
         return { holder: `an unknown process (${path} can't be read; remove it if none runs)` }
-      if (await alive(found)) return { holder: nameOf(found) }
+      if (!isOurs(found, own) && (await alive(found))) return { holder: nameOf(found) }
       const outcome = await takeOver(path, found, draft)
       if (outcome === 'mine') return { lock: new FileLock(path, own.id) }
       if (outcome !== 'gone') return outcome
@@ -82,6 +85,12 @@ async function take(path: string): Promise<Taken> {
   } finally {
     await unlink(draft).catch(() => undefined)
   }
+}
+
+/** Whether a lock was taken by this process for the same session, in a thread that is gone. */
+function isOurs(found: Holder, own: Holder): boolean {
+  if (own.session === '' || found.session !== own.session) return false
+  return found.host === own.host && found.pid === own.pid && found.started === own.started
 }
 
 /** Replaces a dead process's lock; 'gone' where it isn't there any more. */

@@ -91,11 +91,11 @@ function inUseBy(logId: string, before: StoreMeta | undefined): StoreMeta {
   return { logId, inUse: true, highWater: before?.highWater ?? '', position }
 }
 
-async function takeLock({ directory, replica, progress, signal }: OpenContext): Promise<DirectoryLock> {
+async function takeLock({ directory, replica, owner, progress, signal }: OpenContext): Promise<DirectoryLock> {
   const processes = new NodeProcesses()
   const timers = new NodeTimers()
   for (let waited = 0; ; waited += LOCK_PAUSE) {
-    const { lock, holder } = await processes.lock(join(directory, 'owner.lock'))
+    const { lock, holder } = await processes.lock(join(directory, 'owner.lock'), owner?.session)
     if (lock !== undefined) return lock
     if (waited >= LOCK_WAIT || holder === processes.self) {
       throw new MerganserError('DATABASE_LOCKED', `the documents of ${replica} are in use by ${String(holder)}`, {

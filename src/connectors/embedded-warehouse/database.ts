@@ -133,7 +133,7 @@ async function openWritable(path: string, options: WarehouseOptions, context: Op
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const until = performance.now() + LOCK_WAIT
   const processes = new NodeProcesses()
-  const { lock } = await patiently(context, until, () => processes.lock(join(directory, LOCK)))
+  const { lock } = await patiently(context, until, () => processes.lock(join(directory, LOCK), context.owner?.session))
   if (lock === undefined) throw locked(context.replica, 'another process')
   try {
     const isNew = !(await isThere(directory))

@@ -1,0 +1,73 @@
+import type { ReplicaId } from '../core/state.ts'
+import { readableConflict, type EngineContext, type Origin } from './context.ts'
+import { breathe } from './pace.ts'
+
+/** Rows and bytes that one step of a merge walks: between steps the logs get room and answers come in. */
+const STEP = { rows: 20_000, bytes: 16 * 1024 * 1024 }
+/** Conflicts that a merge's remarks list; the others are counted. */
+const LISTED = 10_000
+/** Conflicts that a report lists. */
+const REPORTED = 1_000
+
+function place({ file, line }: Origin): string {
+  if (file === undefined) return 'a program'
+  return line === undefined ? JSON.stringify(file) : `${JSON.stringify(file)}:${String(line)}`
+}
+
+/** `into` takes what `from` has and `into` hasn't seen; gives the rows taken. */
+async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId, origin: Origin): Promise<number> {
+  const { state, keeper, journal, counts, catalog } = context
+  const first = keeper.seen(into, from)
+  let position = first
+  let rows = 0
+  let conflicts = 0
+  let listed = 0
+  for (let done = false; !done;) {
+    const step = state.merge(into, from, position, STEP, Math.max(0, LISTED - listed))
+    if (step.incomplete !== undefined) {
+      await context.reads.resolve(into, step.incomplete)
+      continue
+    }
+    journal.rows(into, step.took)
+    for (const conflict of step.listed) {
+      const readable = readableConflict(context, into, conflict)
+      journal.remark(into, `conflict ${readable.key} ${readable.column} won ${readable.won} lost ${readable.lost}`)
+      if (context.conflicts.length < REPORTED) context.conflicts.push(readable)
+      if (conflict.sameStamp) counts.twins++
+    }
+    listed += step.listed.length
+    conflicts += step.conflicts
+    rows += step.rows
+    position = step.position
+    done = step.done
+    if (!done) await breathe(context)
+  }
+  counts.conflicts += conflicts
+  counts.replicas[into]!.merged += rows
+  if (position > first) {
+    const range = `${String(first + 1)}..${String(position)}`
+    journal.remark(
+      into,
+      `merge ${catalog.replicas[from]!} ${range} took ${String(rows)} conflicts ${String(conflicts)} at ${place(origin)}`,
+    )
+    keeper.merged(into, from, position, state.records(into), state.vector(into))
+  }
+  return rows
+}
+
+/** MERGE: one-way; then `into`'s flush is scheduled. */
+export async function merge(context: EngineContext, into: ReplicaId, from: ReplicaId, origin: Origin): Promise<void> {
+  context.counts.statements.merge++
+  await mergeOne(context, into, from, origin)
+  if (context.flushes) context.replicas[into]!.flusher.schedule()
+}
+
+/** FULL_SYNC: all into the first, the first into all: they converge. Then all flushes are scheduled. */
+export async function fullSync(context: EngineContext, origin: Origin): Promise<void> {
+  context.counts.statements.fullSync++
+  for (const { id } of context.replicas.slice(1)) await mergeOne(context, 0, id, origin)
+  for (const { id } of context.replicas.slice(1)) await mergeOne(context, id, 0, origin)
+  context.state.mark('fullSync')
+  context.journal.remarkAll(`FULL_SYNC at ${place(origin)}`)
+  if (context.flushes) for (const { flusher } of context.replicas) flusher.schedule()
+}

@@ -1,0 +1,160 @@
+import { keyAt, type KeyBatch } from '../core/batch.ts'
+import type { ReplicaId } from '../core/state.ts'
+import type { Positions, Quarantined, ReplicaPosition } from './positions.ts'
+
+/** A merge whose lines aren't durable yet. */
+interface Pending {
+  readonly into: ReplicaId
+  readonly from: ReplicaId
+  /** `into` has seen `from` up to here … */
+  readonly position: number
+  /** … once `into`'s log is durable up to here. */
+  readonly records: number
+  readonly vector: ReadonlyMap<string, bigint>
+}
+
+/** What is known of one replica when a session opens. */
+export interface KeptReplica {
+  readonly name: string
+  readonly log: string
+  readonly position: ReplicaPosition | undefined
+}
+
+const nameOf = (table: string, key: string) => `${table} ${key}`
+
+/**
+ * Who has seen whom how far: as the session works on (`seen`), and as it may be written down (`snapshot`): only what
+ * the logs of both sides hold durably (I6).
+ */
+export class PositionKeeper {
+  readonly #replicas: readonly KeptReplica[]
+  readonly #seen: number[][]
+  readonly #durableSeen: number[][]
+  readonly #vectors: ReadonlyMap<string, bigint>[]
+  #pending: Pending[] = []
+  readonly quarantined: Map<string, Quarantined>[]
+  readonly opened: boolean[]
+  readonly #others: Positions
+
+  /** @param others what is recorded of replicas that aren't configured: written down again as it is */
+  constructor(replicas: readonly KeptReplica[], others: Positions = new Map()) {
+    this.#replicas = replicas
+    this.#others = others
+    this.#seen = replicas.map(({ position }) =>
+      replicas.map(({ name, log }) => {
+        const seen = position?.seen.get(name)
+        return seen !== undefined && seen.log === log ? seen.position : 0
+      }),
+    )
+    this.#durableSeen = this.#seen.map((row) => [...row])
+    this.#vectors = replicas.map(({ position }) => position?.vector ?? new Map<string, bigint>())
+    this.opened = replicas.map(({ position }) => position?.opened ?? false)
+    this.quarantined = replicas.map(({ position }) => {
+      return new Map((position?.quarantined ?? []).map((row) => [nameOf(row.table, row.key), row]))
+    })
+  }
+
+  /** How far `into` has seen `from`. */
+  seen(into: ReplicaId, from: ReplicaId): number {
+    return this.#seen[into]![from]!
+  }
+
+  /** `into` has merged `from` up to `position`, with lines up to `records` of its own. */
+  merged(
+    into: ReplicaId,
+    from: ReplicaId,
+    position: number,
+    records: number,
+    vector: ReadonlyMap<string, bigint>,
+  ): void {
+    this.#note({ into, from, position, records, vector })
+    // What `from` has seen of others is in its log, and so it was seen with it.
+    for (const other of this.#replicas.keys()) {
+      const indirect = this.#seen[from]![other]!
+      if (other === into || other === from || indirect <= this.#seen[into]![other]!) continue
+      this.#note({ into, from: other, position: indirect, records, vector })
+    }
+  }
+
+  #note(pending: Pending): void {
+    this.#seen[pending.into]![pending.from] = pending.position
+    this.#pending.push(pending)
+  }
+
+  /** The logs are durable up to these records. */
+  durable(records: readonly number[]): void {
+    this.#pending = this.#pending.filter((merge) => {
+      if (records[merge.into]! < merge.records || records[merge.from]! < merge.position) return true
+      this.#durableSeen[merge.into]![merge.from] = merge.position
+      this.#vectors[merge.into] = merge.vector
+      return false
+    })
+  }
+
+  /** The least record of a replica's log that some other replica has still to see. */
+  leastSeen(from: ReplicaId): number {
+    return this.#durableSeen.reduce(
+      (least, row, into) => (into === from ? least : Math.min(least, row[from]!)),
+      Infinity,
+    )
+  }
+
+  /** A row that its database can't hold. */
+  quarantine(replica: ReplicaId, row: Quarantined): void {
+    const rows = this.quarantined[replica]!
+    const name = nameOf(row.table, row.key)
+    rows.set(name, { ...row, since: Math.min(row.since, rows.get(name)?.since ?? row.since) })
+  }
+
+  /**
+   * Rows that a database took are quarantined no more.
+   * @param rejected rows of the batch that it didn't take
+   */
+  accepted(
+    replica: ReplicaId,
+    table: string,
+    batch: KeyBatch,
+    rejected: ReadonlySet<number>,
+    keyText: (key: readonly string[]) => string,
+  ): void {
+    const quarantined = this.quarantined[replica]!
+    for (let i = 0; quarantined.size > 0 && i < batch.rows; i++) {
+      if (!rejected.has(i)) quarantined.delete(nameOf(table, keyText(keyAt(batch, i))))
+    }
+  }
+
+  vector(replica: ReplicaId): ReadonlyMap<string, bigint> {
+    return this.#vectors[replica]!
+  }
+
+  /**
+   * What may be written down when the logs are durable up to `records`.
+   * @param flushed per replica, how far its database holds its log
+   */
+  snapshot(records: readonly number[], flushed: readonly number[], highWater: bigint): Positions {
+    const names = new Set(this.#replicas.map(({ name }) => name))
+    return new Map([
+      ...this.#others,
+      ...this.#replicas.map(({ name, log, position }, replica): [string, ReplicaPosition] => [
+        name,
+        {
+          log,
+          records: records[replica]!,
+          highWater,
+          flushed: Math.min(flushed[replica]!, records[replica]!),
+          opened: this.opened[replica]!,
+          seen: new Map([
+            ...[...(position?.seen ?? [])].filter(([other]) => !names.has(other)),
+            ...this.#replicas.flatMap((other, from) =>
+              from === replica
+                ? []
+                : [[other.name, { log: other.log, position: this.#durableSeen[replica]![from]! }] as const],
+            ),
+          ]),
+          vector: this.#vectors[replica]!,
+          quarantined: [...this.quarantined[replica]!.values()],
+        },
+      ]),
+    ])
+  }
+}

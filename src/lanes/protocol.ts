@@ -1,0 +1,93 @@
+import type { KeyBatch, RowBatch, TextColumn } from '../core/batch.ts'
+import { ErrorCodes, MerganserError, type ErrorCode, type Place } from '../core/errors.ts'
+import type { TableSchema } from '../core/table.ts'
+import type { ConnectorOptions, Owner, StoreMeta, WriteResult } from '../connectors/connector.ts'
+
+/*
+ * What crosses between a lane and the thread that hosts its store. Every request is answered once, in any order; a
+ * scan is pulled batch by batch.
+ */
+
+/** What a store is opened with. Plain data. */
+export interface OpenRequest {
+  readonly type: string
+  readonly options: ConnectorOptions
+  readonly access: 'write' | 'read'
+  readonly owner?: Owner
+  readonly directory: string
+  readonly replica: string
+}
+
+/** The calls by name: what they take and what they give. */
+export interface Calls {
+  open: { takes: OpenRequest; gives: StoreMeta | undefined }
+  greatestStamp: { takes: { tables: readonly TableSchema[] }; gives: string }
+  ensureTable: { takes: { table: TableSchema }; gives: undefined }
+  readRows: { takes: { table: TableSchema; keys: KeyBatch }; gives: RowBatch }
+  writeRows: { takes: { table: TableSchema; batch: RowBatch }; gives: WriteResult }
+  writeMeta: { takes: { meta: Omit<StoreMeta, 'logId'> }; gives: undefined }
+  scanStart: { takes: { scan: number; table: TableSchema; afterKey?: readonly string[] }; gives: undefined }
+  scanNext: { takes: { scan: number }; gives: RowBatch | undefined }
+  scanStop: { takes: { scan: number }; gives: undefined }
+  close: { takes: Record<never, never>; gives: undefined }
+}
+
+export type CallName = keyof Calls
+
+export type Request = {
+  [Name in CallName]: { readonly id: number; readonly store: number; readonly call: Name } & Calls[Name]['takes']
+}[CallName]
+
+export type Response =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: WireError }
+  | { readonly id: number; readonly progress: string }
+
+/** An error as plain data; what a client library threw becomes a BUG with its message. */
+export interface WireError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly place: Place
+  readonly advice?: string
+  readonly stack?: string
+}
+
+export function toWire(error: unknown): WireError {
+  if (error instanceof MerganserError) {
+    const { code, message, place, advice, stack } = error
+    return {
+      code,
+      message,
+      place: { ...place },
+      ...(advice === undefined ? {} : { advice }),
+      ...(stack === undefined ? {} : { stack }),
+    }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  const stack = error instanceof Error ? error.stack : undefined
+  return { code: 'BUG', message, place: {}, ...(stack === undefined ? {} : { stack }) }
+}
+
+export function fromWire(wire: WireError, replica: string): MerganserError {
+  const code = wire.code in ErrorCodes ? wire.code : 'BUG'
+  const details = { place: { replica, ...wire.place }, ...(wire.advice === undefined ? {} : { advice: wire.advice }) }
+  const error = new MerganserError(code, wire.message, details)
+  if (wire.stack !== undefined) error.stack = wire.stack
+  return error
+}
+
+/** The buffers of a batch that may be given away: those that are nobody else's. */
+export function buffersOf(batch: RowBatch): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>()
+  const add = (array: Uint8Array | Uint32Array | undefined) => {
+    if (array === undefined || !(array.buffer instanceof ArrayBuffer) || array.buffer.byteLength === 0) return
+    if (array.byteOffset === 0 && array.byteLength === array.buffer.byteLength) buffers.add(array.buffer)
+  }
+  const columns: readonly TextColumn[] = [...batch.keys, ...batch.values, ...batch.stamps, batch.deleted]
+  for (const column of columns) {
+    add(column.bytes)
+    add(column.ends)
+    add(column.nulls)
+  }
+  return [...buffers]
+}

@@ -1,0 +1,110 @@
+import { resolve } from 'node:path'
+import {
+  DEFAULT_DURABILITY,
+  DEFAULT_LIMITS,
+  DEFAULT_REPLICAS,
+  DEFAULT_RETRY,
+  DEFAULT_WORKERS,
+  defaultAliases,
+  type Config,
+  type Durability,
+  type Limits,
+} from '../config/config.ts'
+import { MerganserError } from '../core/errors.ts'
+import { checkSchema, type Column } from '../core/table.ts'
+import { parseType } from '../core/types.ts'
+import type { SessionEvents } from '../engine/events.ts'
+
+/** Tables as a program writes them: columns in order, each with the spelling of its type. */
+export type TableShapes = Readonly<
+  Record<string, { readonly key: Readonly<Record<string, string>>; readonly values: Readonly<Record<string, string>> }>
+>
+
+export interface SessionOptions<Tables extends TableShapes> {
+  readonly tables: Tables
+  /** By name; without them the three embedded ones: HIVE, POSTGRESQL and MONGODB. */
+  readonly replicas?: Readonly<Record<string, { readonly type: string } & Readonly<Record<string, unknown>>>>
+  /** The state directory; `.merganser` by default. */
+  readonly state?: string
+  readonly workers?: number
+  readonly limits?: Partial<Limits>
+  readonly durability?: Partial<Durability>
+  readonly retrySeconds?: number
+  /** Nothing is written anywhere. */
+  readonly dryRun?: boolean
+  /** False: oplogs are written, the databases get the rows another time. */
+  readonly flush?: boolean
+  /** Archives the old state first. */
+  readonly fresh?: boolean
+  /** Goes on with what damaged or missing oplogs left, and says what is missing. */
+  readonly acceptLoss?: boolean
+  /** Messages for people: a torn tail, a foreign value, a lock that is waited for. Nowhere by default. */
+  readonly onMessage?: (text: string) => void
+}
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+function columns(table: string, shape: Readonly<Record<string, string>>): Column[] {
+  return Object.entries(shape).map(([name, spelling]) => {
+    const type = parseType(spelling)
+    if (type === undefined) {
+      throw new MerganserError('BAD_SCHEMA', `table ${table}, column ${name}: there is no type ${spelling}`, {
+        place: { table },
+      })
+    }
+    return { name, type }
+  })
+}
+
+interface Flags {
+  readonly dryRun: boolean
+  readonly flush: boolean
+  readonly fresh: boolean
+  readonly acceptLoss: boolean
+}
+
+/** The configuration that a program's options stand for. Throws BAD_SCHEMA, BAD_CONFIG. */
+export function configOf<Tables extends TableShapes>(
+  options: SessionOptions<Tables>,
+): { config: Config; events: SessionEvents; flags: Flags } {
+  const tables = Object.entries(options.tables).map(([name, { key, values }]) =>
+    checkSchema({ name, key: columns(name, key), values: columns(name, values) }),
+  )
+  if (tables.length === 0) throw new MerganserError('BAD_SCHEMA', 'a session needs a table')
+  const replicas =
+    options.replicas === undefined
+      ? DEFAULT_REPLICAS
+      : Object.entries(options.replicas).map(([name, { type, ...rest }]) => {
+          if (!NAME.test(name))
+            throw new MerganserError('BAD_CONFIG', `replica ${name}: its name must be letters, digits and _`)
+          return { name: name.toUpperCase(), type, options: rest, hidden: [] }
+        })
+  const twice = replicas.find(({ name }, i) => replicas.findIndex((other) => other.name === name) < i)
+  if (twice !== undefined) throw new MerganserError('BAD_CONFIG', `two replicas are named ${twice.name}`)
+  if (replicas.length === 0) throw new MerganserError('BAD_CONFIG', 'a session needs a replica')
+  const message = options.onMessage ?? (() => undefined)
+  return {
+    config: {
+      file: undefined,
+      tables,
+      replicas,
+      aliases: defaultAliases(replicas),
+      workers: options.workers ?? DEFAULT_WORKERS,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      durability: { ...DEFAULT_DURABILITY, ...options.durability },
+      retry: { seconds: options.retrySeconds ?? DEFAULT_RETRY.seconds },
+      state: resolve(options.state ?? '.merganser'),
+    },
+    events: {
+      message,
+      expectationFailed: () => undefined,
+      problem: () => undefined,
+    },
+    flags: {
+      dryRun: options.dryRun ?? false,
+      flush: options.flush ?? true,
+      fresh: options.fresh ?? false,
+      acceptLoss: options.acceptLoss ?? false,
+    },
+  }
+}
