@@ -1,4 +1,10 @@
+import type { Row } from './row.ts'
+import { TIME_TEXT_LENGTH, writeTime, type Stamp } from './stamp.ts'
 import type { TableSchema } from './table.ts'
+
+const AT = 0x40
+/** Up to here a loop over the units of a text beats a call. */
+const SHORT = 40
 
 /**
  * A column of canonical texts as bytes: row `i` is `bytes[ends[i-1] .. ends[i])` in UTF-8, or null where `nulls[i]`
@@ -98,9 +104,40 @@ export class TextColumnBuilder {
     } else {
       const most = text.length * 3
       if (this.#used + most > this.#bytes.length) this.#growBytes(most)
-      this.#used += this.#bytes.write(text, this.#used, 'utf8')
+      if (!this.#pushAscii(text)) this.#used += this.#bytes.write(text, this.#used, 'utf8')
     }
     this.#ends[this.#rows++] = this.#used
+  }
+
+  /** The stamp's full text. */
+  pushStamp(stamp: Stamp | undefined): void {
+    if (stamp === undefined) {
+      this.push(null)
+      return
+    }
+    const { origin } = stamp
+    const length = TIME_TEXT_LENGTH + 1 + origin.length
+    if (this.#rows === this.#ends.length) this.#growRows()
+    if (this.#used + length > this.#bytes.length) this.#growBytes(length)
+    const bytes = this.#bytes
+    let at = writeTime(bytes, this.#used, stamp.time)
+    bytes[at++] = AT
+    for (let i = 0; i < origin.length; i++) bytes[at + i] = origin.charCodeAt(i)
+    this.#used += length
+    this.#ends[this.#rows++] = this.#used
+  }
+
+  /** Appends a short text of ASCII: a loop beats a call there. False where it isn't one. */
+  #pushAscii(text: string): boolean {
+    if (text.length > SHORT) return false
+    const bytes = this.#bytes
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit > 127) return false
+      bytes[this.#used + i] = unit
+    }
+    this.#used += text.length
+    return true
   }
 
   build(): TextColumn {
@@ -181,6 +218,18 @@ export class RowBatchBuilder {
       this.#stamps[c]!.push(cell === null ? null : cell.stamp)
     }
     this.#deleted.push(row.deleted)
+    this.rows++
+  }
+
+  /** As `push`, for a row as the state holds it. */
+  pushRow(key: readonly string[], { registers, tombstone }: Row): void {
+    for (let c = 0; c < this.#keys.length; c++) this.#keys[c]!.push(key[c]!)
+    for (let c = 0; c < this.#values.length; c++) {
+      const register = registers[c]
+      this.#values[c]!.push(register === undefined ? null : register.value)
+      this.#stamps[c]!.pushStamp(register?.stamp)
+    }
+    this.#deleted.pushStamp(tombstone)
     this.rows++
   }
 

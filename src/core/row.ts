@@ -16,7 +16,9 @@ export interface Row {
 
 /** Whether the row exists. */
 export function exists(row: Row | undefined): row is Row {
-  return row?.registers.some((register) => register !== undefined) ?? false
+  if (row === undefined) return false
+  for (const register of row.registers) if (register !== undefined) return true
+  return false
 }
 
 /** The normal form: no register that isn't newer than the tombstone, no tombstone that every column outlived. */
@@ -47,15 +49,25 @@ export function compareValues(a: string | null, b: string | null): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-/** The join of two rows: commutative, associative, idempotent (I2). Gives `a` itself where `b` adds nothing. */
+/**
+ * The join of two rows: commutative, associative, idempotent (I2). Gives `a` itself where `b` adds nothing, else `b`
+ * itself where nothing of `a` is left: rows that agree are mostly one.
+ */
 export function joinRows(a: Row | undefined, b: Row): Row {
   if (a === undefined || a === b) return b
+  if (a.registers.length === 1 && a.tombstone === undefined && b.tombstone === undefined) return joinSingle(a, b)
   const tombstone = laterStamp(a.tombstone, b.tombstone)
   const joined = normalRow(
     a.registers.map((register, c) => laterRegister(register, b.registers[c])),
     tombstone,
   )
-  return sameRow(a, joined) ? a : joined
+  return sameRow(a, joined) ? a : sameRow(b, joined) ? b : joined
+}
+
+/** The same for rows of one column that were never deleted. */
+function joinSingle(a: Row, b: Row): Row {
+  const theirs = b.registers[0]
+  return laterRegister(a.registers[0], theirs) === theirs && !sameRow(a, b) ? b : a
 }
 
 /** Whether two rows have the same registers (value and stamp) and tombstone. */

@@ -16,18 +16,38 @@ export const TIME_TEXT_LENGTH = 30
 
 const NANOS = 1_000_000_000n
 
-let shownSecond = -1n
+/** The second of the last time that was shown, from its first nanosecond: times that follow are mostly of the same. */
+let shown = -1n
 let shownText = ''
+
+/** The nanoseconds of a time within its second, which is the one shown from here on. */
+function nanosShown(time: bigint): number {
+  const nanos = shown < 0n ? -1 : Number(time - shown)
+  if (nanos >= 0 && nanos < 1_000_000_000) return nanos
+  const second = time / NANOS
+  shown = second * NANOS
+  shownText = new Date(Number(second) * 1000).toISOString().slice(0, 19).replace('T', ' ') + '.'
+  return Number(time - shown)
+}
 
 /** The text form of a time: fixed width, so that times sort by their bytes. */
 export function timeText(time: bigint): string {
-  const second = time / NANOS
-  if (second !== shownSecond) {
-    shownText = new Date(Number(second) * 1000).toISOString().slice(0, 19).replace('T', ' ') + '.'
-    shownSecond = second
-  }
-  const nanos = Number(time - second * NANOS)
+  const nanos = nanosShown(time)
   return shownText + String(nanos + 1_000_000_000).slice(1) + 'Z'
+}
+
+/** Writes the text form of a time into bytes; gives where it ends. There must be room for TIME_TEXT_LENGTH bytes. */
+export function writeTime(bytes: Uint8Array, start: number, time: bigint): number {
+  let nanos = nanosShown(time)
+  const end = start + TIME_TEXT_LENGTH
+  for (let i = 0; i < shownText.length; i++) bytes[start + i] = shownText.charCodeAt(i)
+  for (let at = end - 2; at >= end - 10; at--) {
+    const tenth = (nanos / 10) | 0
+    bytes[at] = 48 + nanos - tenth * 10
+    nanos = tenth
+  }
+  bytes[end - 1] = 90
+  return end
 }
 
 /** The full text form, `2026-11-22 15:11:21.956711651Z@HIVE`; sorts by bytes as stamps do. */

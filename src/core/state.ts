@@ -1,6 +1,7 @@
 import type { KeyBatch, RowBatch } from './batch.ts'
 import type { Row } from './row.ts'
 import type { Stamp } from './stamp.ts'
+import { ShortTexts } from './short-texts.ts'
 import { MAX_COLUMNS, type TableSchema } from './table.ts'
 
 /** A replica's number, in configured order from 0. */
@@ -22,6 +23,7 @@ export class RowInput {
   values = Buffer.allocUnsafeSlow(4096)
   readonly ends = new Uint32Array(MAX_COLUMNS)
   readonly nulls = new Uint8Array(MAX_COLUMNS)
+  readonly #texts = new ShortTexts()
 
   setKey(bytes: Uint8Array): void {
     if (bytes.length > this.key.length) this.key = Buffer.allocUnsafeSlow(bytes.length * 2)
@@ -57,7 +59,7 @@ export class RowInput {
   /** The text of cell `i`. */
   cell(i: number): string | null {
     if (this.nulls[i] === 1) return null
-    return this.values.toString('utf8', i === 0 ? 0 : this.ends[i - 1]!, this.ends[i])
+    return this.#texts.text(this.values, i === 0 ? 0 : this.ends[i - 1]!, this.ends[i]!)
   }
 }
 

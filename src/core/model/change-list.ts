@@ -15,7 +15,6 @@ export class ChangeList {
   add(row: number, record: number): void {
     const before = this.#latest[row]
     if (before === record) return
-    if (before === record) return
     if (before !== undefined && before > this.#forgotten) this.#superseded++
     while (this.#latest.length < row) this.#latest.push(0)
     this.#latest[row] = record

@@ -63,37 +63,53 @@ function stamp(lanes: Lanes, { time, origin }: Stamp): void {
   binary(lanes, origin)
 }
 
+/** What one row adds to a digest. */
+export interface RowHash {
+  readonly row: Row
+  readonly a: number
+  readonly b: number
+  readonly exists: boolean
+}
+
+/** The hash of a row in normal form. `key` holds the canonical key bytes, one per unit. */
+export function rowHash(key: string, columns: readonly string[], row: Row): RowHash {
+  const prefix: Lanes = { a: 0, b: 0 }
+  binary(prefix, key)
+  const sum: Lanes = { a: 0, b: 0 }
+  let exists = false
+  for (let c = 0; c < columns.length; c++) {
+    const register = row.registers[c]
+    if (register === undefined) continue
+    exists = true
+    const lanes = { ...prefix }
+    binary(lanes, columns[c]!)
+    utf8(lanes, register.value)
+    stamp(lanes, register.stamp)
+    finish(sum, lanes)
+  }
+  if (row.tombstone !== undefined) {
+    const lanes = { ...prefix }
+    word(lanes, -2)
+    stamp(lanes, row.tombstone)
+    finish(sum, lanes)
+  }
+  return { row, a: sum.a, b: sum.b, exists }
+}
+
+function finish(sum: Lanes, lanes: Lanes): void {
+  sum.a = (sum.a + avalanche(lanes.a ^ lanes.b)) | 0
+  sum.b = (sum.b + avalanche(Math.imul(lanes.b, 31) + lanes.a)) | 0
+}
+
 export class DigestSum {
   #a = 0
   #b = 0
   #rows = 0
 
-  /** Adds a row in normal form. `key` holds the canonical key bytes, one per unit. */
-  add(key: string, columns: readonly string[], row: Row): void {
-    const prefix: Lanes = { a: 0, b: 0 }
-    binary(prefix, key)
-    let present = false
-    row.registers.forEach((register, c) => {
-      if (register === undefined) return
-      present = true
-      const lanes = { ...prefix }
-      binary(lanes, columns[c]!)
-      utf8(lanes, register.value)
-      stamp(lanes, register.stamp)
-      this.#finish(lanes)
-    })
-    if (present) this.#rows++
-    if (row.tombstone !== undefined) {
-      const lanes = { ...prefix }
-      word(lanes, -2)
-      stamp(lanes, row.tombstone)
-      this.#finish(lanes)
-    }
-  }
-
-  #finish(lanes: Lanes): void {
-    this.#a = (this.#a + avalanche(lanes.a ^ lanes.b)) | 0
-    this.#b = (this.#b + avalanche(Math.imul(lanes.b, 31) + lanes.a)) | 0
+  add({ a, b, exists }: RowHash): void {
+    this.#a = (this.#a + a) | 0
+    this.#b = (this.#b + b) | 0
+    if (exists) this.#rows++
   }
 
   result(): Digest {

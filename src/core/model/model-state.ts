@@ -1,4 +1,4 @@
-import { KeyBatchBuilder, keyAt, rowAt, type KeyBatch, type RowBatch } from '../batch.ts'
+import { keyAt, rowAt, type KeyBatch, type RowBatch } from '../batch.ts'
 import { assert } from '../errors.ts'
 import { exists, joinRows, laterRegister, normalRow, sameStamp, type Register, type Row } from '../row.ts'
 import { laterStamp, stampText, type Stamp } from '../stamp.ts'
@@ -19,41 +19,13 @@ import type {
 } from '../state.ts'
 import { keyBytes, keyTexts, type TableSchema } from '../table.ts'
 import { rowOfStamped, withoutForeign } from '../stamped.ts'
-import { ChangeList } from './change-list.ts'
 import { conflictsOf } from './conflicts.ts'
-import { DigestSum } from './digest.ts'
+import { DigestSum, rowHash, type RowHash } from './digest.ts'
+import { Keys } from './keys.ts'
 import { distinctStamps, rowBytes, sameAfterWrite, sameRegister, takenPart } from './row-parts.ts'
+import { isComplete, loggedRow, mustLookUp, newReplica, vectorOf, type Replica } from './replica.ts'
 import { RowsByTable } from './rows-by-table.ts'
 import { UndoLog, type Image, type Write } from './undo-log.ts'
-
-/** A table and the keys met in it, each with a dense row number that all replicas share. */
-interface Table {
-  readonly schema: TableSchema
-  readonly columns: readonly string[]
-  /** All key columns are strings. */
-  readonly textKey: boolean
-  /** From canonical key bytes, held as a string of one unit per byte. */
-  readonly ids: Map<string, number>
-}
-
-interface Replica {
-  readonly name: string
-  /** By row number. */
-  readonly rows: (Row | undefined)[]
-  /**
-   * What the log alone holds of the rows to which a look-up added something. A merge is over the log (I14): it must not
-   * depend on which look-ups happened before it (I13).
-   */
-  readonly logged: Map<number, Row | undefined>
-  /** By row number, true where the row was looked up in the database. */
-  readonly complete: (boolean | undefined)[]
-  readonly changes: ChangeList
-  /** Of the other origins; `vectorOf` adds the replica's own entry, which each write raises. */
-  readonly vector: Map<string, bigint>
-  own: bigint
-  floor: bigint | undefined
-  records: number
-}
 
 export interface ModelLimits {
   readonly undoStatements: number
@@ -62,13 +34,15 @@ export interface ModelLimits {
 
 /** The specification of `ReplicaState`: rows that never change in place, on Maps and arrays. */
 export class ModelState implements ReplicaState {
-  readonly #tables: Table[] = []
   readonly #replicas: Replica[] = []
-  /** By row number: its table, its key bytes, and whether a replica wrote or took it in this session. */
-  readonly #tableOf: TableId[] = []
-  readonly #keyOf: string[] = []
+  readonly #keys = new Keys(() => {
+    for (const replica of this.#replicas) replica.rows.push(undefined)
+  })
+  /** By row number, whether a replica wrote or took it in this session. */
   readonly #touched: boolean[] = []
   #touchedRows: number[] = []
+  /** By row number, its last hash: replicas that agree mostly hold the very same row. */
+  readonly #hashes: (RowHash | undefined)[] = []
   readonly #undo: UndoLog
   /** The greatest time of all stamps met. */
   #greatest = -1n
@@ -80,25 +54,12 @@ export class ModelState implements ReplicaState {
   }
 
   addTable(schema: TableSchema): TableId {
-    const columns = schema.values.map((column) => column.name)
-    const textKey = schema.key.every((column) => column.type.name === 'string')
-    return this.#tables.push({ schema, columns, textKey, ids: new Map() }) - 1
+    return this.#keys.addTable(schema)
   }
 
   addReplica(name: string): ReplicaId {
     this.#undo.addReplica()
-    const replica: Replica = {
-      name,
-      rows: [],
-      logged: new Map(),
-      complete: [],
-      changes: new ChangeList(),
-      vector: new Map(),
-      own: -1n,
-      floor: undefined,
-      records: 0,
-    }
-    return this.#replicas.push(replica) - 1
+    return this.#replicas.push(newReplica(name)) - 1
   }
 
   records(replica: ReplicaId): number {
@@ -118,14 +79,13 @@ export class ModelState implements ReplicaState {
 
   set(replica: ReplicaId, table: TableId, input: RowInput, stamp: Stamp): Outcome {
     const state = this.#replica(replica)
-    const row = this.#intern(table, input)
+    const row = this.#keys.intern(table, input)
     const mine = state.rows[row]
-    const registers = mine === undefined ? this.#emptyRegisters(table) : mine.registers.slice()
     if (this.#isNewest(stamp)) {
-      // No register is later: nothing has to be compared.
-      for (let i = 0; i < input.count; i++) registers[input.columns[i]!] = { value: input.cell(i), stamp }
-      return this.#write(state, replica, row, mine, normalRow(registers, mine?.tombstone), stamp, 'changed')
+      const next = this.#newest(table, mine, input, stamp)
+      return this.#write(state, replica, row, mine, next, stamp, 'changed')
     }
+    const registers = mine === undefined ? this.#emptyRegisters(table) : mine.registers.slice()
     let outcome: Outcome = 'unchanged'
     for (let i = 0; i < input.count; i++) {
       const column = input.columns[i]!
@@ -143,7 +103,7 @@ export class ModelState implements ReplicaState {
 
   remove(replica: ReplicaId, table: TableId, input: RowInput, stamp: Stamp): Outcome {
     const state = this.#replica(replica)
-    const row = this.#intern(table, input)
+    const row = this.#keys.intern(table, input)
     const mine = state.rows[row]
     const next = normalRow(mine?.registers ?? this.#emptyRegisters(table), laterStamp(mine?.tombstone, stamp))
     const changed = this.#isNewest(stamp) || mine === undefined || !sameAfterWrite(mine, next)
@@ -153,7 +113,7 @@ export class ModelState implements ReplicaState {
   get(replica: ReplicaId, table: TableId, input: RowInput): { row: Row | undefined; complete: boolean } {
     const state = this.#replica(replica)
     state.records++
-    const row = this.#tables[table]!.ids.get(input.key.toString('latin1', 0, input.keyLength))
+    const row = this.#keys.find(table, input)
     if (row === undefined) return { row: undefined, complete: state.floor === undefined }
     return { row: state.rows[row], complete: isComplete(state, row, state.rows[row]) }
   }
@@ -165,13 +125,13 @@ export class ModelState implements ReplicaState {
     rows: RowBatch,
   ): { foreign: readonly Foreign[]; greatest: bigint } {
     const state = this.#replica(replica)
-    const schema = this.#tables[table]!.schema
+    const schema = this.#keys.tables[table]!.schema
     const found = new Map<number, Row>()
     const foreign: Foreign[] = []
     let greatest = 0n
     for (let i = 0; i < rows.rows; i++) {
       const stored = rowAt(rows, i)
-      const row = this.#internBytes(table, keyBytes(schema, stored.key).toString('latin1'))
+      const row = this.#keys.internBytes(table, keyBytes(schema, stored.key))
       const learned = rowOfStamped(stored)
       for (const stamp of [...learned.registers.map((register) => register?.stamp), learned.tombstone]) {
         if (stamp !== undefined && stamp.time > greatest) greatest = stamp.time
@@ -182,7 +142,7 @@ export class ModelState implements ReplicaState {
       found.set(row, kept)
     }
     for (let i = 0; i < keys.rows; i++) {
-      const row = this.#internBytes(table, keyBytes(schema, keyAt(keys, i)).toString('latin1'))
+      const row = this.#keys.internBytes(table, keyBytes(schema, keyAt(keys, i)))
       const learned = found.get(row)
       state.complete[row] = true
       this.#undo.learn(replica, row, learned)
@@ -197,7 +157,7 @@ export class ModelState implements ReplicaState {
 
   restore(replica: ReplicaId, table: TableId, input: RowInput, stamp: Stamp, deleted: boolean): void {
     const state = this.#replica(replica)
-    const row = this.#intern(table, input)
+    const row = this.#keys.intern(table, input)
     const registers = this.#emptyRegisters(table)
     for (let i = 0; i < input.count; i++) registers[input.columns[i]!] = { value: input.cell(i), stamp }
     const read = { registers, tombstone: deleted ? stamp : undefined }
@@ -222,18 +182,20 @@ export class ModelState implements ReplicaState {
         return false
       }
       walked.push(row)
-      bytes += this.#keyOf[row]!.length + rowBytes(theirs.rows[row]!)
+      bytes += this.#keys.bytesOf[row]!.length + rowBytes(theirs.rows[row]!)
       reached = record
       return true
     })
     if (done) reached = theirs.records
-    const incomplete = this.#keysOf(walked.filter((row) => mustLookUp(ours, row, loggedRow(theirs, row))))
+    const unknown =
+      ours.floor === undefined ? [] : walked.filter((row) => mustLookUp(ours, row, loggedRow(theirs, row)))
+    const incomplete = this.#keys.batches(unknown)
     if (incomplete.length > 0) return { position, done: false, took: [], rows: 0, conflicts: 0, listed: [], incomplete }
 
     const write = this.#mergeWrite(into, from, position)
     const ourVector = vectorOf(ours)
     const theirVector = vectorOf(theirs)
-    const took = new RowsByTable(this.#tables)
+    const took = new RowsByTable(this.#keys)
     const listed: Conflict[] = []
     let conflicts = 0
     let rows = 0
@@ -241,10 +203,10 @@ export class ModelState implements ReplicaState {
       const mine = ours.rows[row]
       const other = loggedRow(theirs, row)
       if (other === undefined || mine === other) continue
-      const table = this.#tableOf[row]!
+      const table = this.#keys.tableOf[row]!
       for (const conflict of conflictsOf(mine, other, ourVector, theirVector)) {
         conflicts++
-        if (listed.length < list) listed.push({ table, key: this.#keyTexts(row), ...conflict })
+        if (listed.length < list) listed.push({ table, key: this.#keys.textsOf(row), ...conflict })
       }
       // The log takes what it lacks, also what the cache had learned from its database: whoever has seen this log up to
       // here has then seen `from`'s log too.
@@ -253,7 +215,7 @@ export class ModelState implements ReplicaState {
       const inLog = held === mine ? joined : joinRows(held, other)
       if (inLog === held) continue
       const part = takenPart(held, inLog)
-      took.push(table, this.#keyTexts(row), part.registers, part.tombstone)
+      took.push(table, row, part)
       ours.records += distinctStamps(part)
       if (joined === mine) {
         ours.changes.add(row, ours.records)
@@ -267,7 +229,7 @@ export class ModelState implements ReplicaState {
     if (done) this.#raise(ours, theirVector)
     if (done && write.images.length === 0) this.#undo.pop(into)
     this.#unfinished = done ? undefined : { into, from, position: reached, write }
-    return { position: reached, done, took: took.build(), rows, conflicts, listed }
+    return { position: reached, done, took: took.parts, rows, conflicts, listed }
   }
 
   undo(replica: ReplicaId | undefined, next: (replica: ReplicaId) => Stamp): UndoResult {
@@ -276,9 +238,9 @@ export class ModelState implements ReplicaState {
     const incomplete = this.#incompleteImages(write.images)
     if (incomplete.length > 0) return { writes: [], incomplete: { replica: write.replica, keys: incomplete } }
     this.#undo.pop(write.replica)
-    const rows = new RowsByTable(this.#tables)
+    const rows = new RowsByTable(this.#keys)
     for (const image of write.images) this.#compensate(write.replica, image, image.after, next, rows)
-    return { writes: [{ replica: write.replica, rows: rows.build() }] }
+    return { writes: [{ replica: write.replica, rows: rows.parts }] }
   }
 
   rollback(next: (replica: ReplicaId) => Stamp): UndoResult {
@@ -288,9 +250,9 @@ export class ModelState implements ReplicaState {
       if (keys.length > 0) return { writes: [], incomplete: { replica, keys } }
     }
     const writes = images.map((mine, replica) => {
-      const rows = new RowsByTable(this.#tables)
+      const rows = new RowsByTable(this.#keys)
       for (const image of mine) this.#compensate(replica, image, this.#replica(replica).rows[image.row]!, next, rows)
-      return { replica, rows: rows.build() }
+      return { replica, rows: rows.parts }
     })
     this.mark('commit')
     return { writes: writes.filter((write) => write.rows.length > 0) }
@@ -306,7 +268,7 @@ export class ModelState implements ReplicaState {
 
   changes(replica: ReplicaId, from: number, bounds: Bounds): ChangeResult {
     const state = this.#replica(replica)
-    const changed = new RowsByTable(this.#tables)
+    const changed = new RowsByTable(this.#keys)
     const lookups: number[] = []
     let upTo = from
     let bytes = 0
@@ -316,28 +278,28 @@ export class ModelState implements ReplicaState {
         cut = true
         return false
       }
-      const { registers, tombstone } = state.rows[row]!
-      changed.push(this.#tableOf[row]!, this.#keyTexts(row), registers, tombstone)
-      bytes += this.#keyOf[row]!.length + rowBytes({ registers, tombstone })
+      const held = state.rows[row]!
+      changed.push(this.#keys.tableOf[row]!, row, held)
+      bytes += this.#keys.bytesOf[row]!.length + rowBytes(held)
       if (this.#undo.pending(replica, row)) lookups.push(row)
       upTo = record
       return true
     })
     if (!cut) upTo = state.records
     return {
-      changed: changed.build(),
+      changed: changed.parts,
       rows: changed.rows,
       upTo,
       done: !cut,
       records: state.records,
-      lookups: this.#keysOf(lookups),
+      lookups: this.#keys.batches(lookups),
     }
   }
 
   pending(replica: ReplicaId, from: number): number[] {
-    const counts = this.#tables.map(() => 0)
+    const counts = this.#keys.tables.map(() => 0)
     this.#replica(replica).changes.walk(from, (row) => {
-      counts[this.#tableOf[row]!]!++
+      counts[this.#keys.tableOf[row]!]!++
       return true
     })
     return counts
@@ -355,22 +317,28 @@ export class ModelState implements ReplicaState {
       if (rows.length === limit) break
       if (!isComplete(state, row, state.rows[row])) rows.push(row)
     }
-    return this.#keysOf(rows)
+    return this.#keys.batches(rows)
   }
 
   digest(replica: ReplicaId, table: TableId): Digest {
     const state = this.#replica(replica)
     const sum = new DigestSum()
-    const { columns } = this.#tables[table]!
+    const { columns } = this.#keys.tables[table]!
     for (const row of this.#touchedRows) {
       const held = state.rows[row]
-      if (this.#tableOf[row] === table && held !== undefined) sum.add(this.#keyOf[row]!, columns, held)
+      if (this.#keys.tableOf[row] !== table || held === undefined) continue
+      let hash = this.#hashes[row]
+      if (hash?.row !== held) {
+        while (this.#hashes.length < row) this.#hashes.push(undefined)
+        this.#hashes[row] = hash = rowHash(this.#keys.bytesOf[row]!, columns, held)
+      }
+      sum.add(hash)
     }
     return sum.result()
   }
 
   rows(): number {
-    return this.#keyOf.length
+    return this.#keys.bytesOf.length
   }
 
   vector(replica: ReplicaId): Map<string, bigint> {
@@ -386,31 +354,8 @@ export class ModelState implements ReplicaState {
   }
 
   #emptyRegisters(table: TableId): (Register | undefined)[] {
-    const { columns } = this.#tables[table]!
+    const { columns } = this.#keys.tables[table]!
     return columns.length === 1 ? [undefined] : new Array<Register | undefined>(columns.length).fill(undefined)
-  }
-
-  #intern(table: TableId, input: RowInput): number {
-    return this.#internBytes(table, input.key.toString('latin1', 0, input.keyLength))
-  }
-
-  #internBytes(table: TableId, key: string): number {
-    const { ids } = this.#tables[table]!
-    const known = ids.get(key)
-    if (known !== undefined) return known
-    const row = this.#keyOf.length
-    ids.set(key, row)
-    this.#keyOf.push(key)
-    this.#tableOf.push(table)
-    for (const replica of this.#replicas) replica.rows.push(undefined)
-    return row
-  }
-
-  #keyTexts(row: number): string[] {
-    const { schema, textKey } = this.#tables[this.#tableOf[row]!]!
-    const key = this.#keyOf[row]!
-    const plain = textKey ? plainTexts(key, schema.key.length) : undefined
-    return plain ?? keyTexts(schema, Buffer.from(key, 'latin1'))
   }
 
   /** Whether a stamp is later than all that were met, so that it wins without being compared. */
@@ -418,6 +363,19 @@ export class ModelState implements ReplicaState {
     if (stamp.time <= this.#greatest) return false
     this.#greatest = stamp.time
     return true
+  }
+
+  /** The row after a SET that is later than everything: nothing has to be compared. */
+  #newest(table: TableId, mine: Row | undefined, input: RowInput, stamp: Stamp): Row {
+    // Every column: of what was there nothing is left.
+    if (input.count === this.#keys.tables[table]!.columns.length) {
+      const registers: Register[] = [{ value: input.cell(0), stamp }]
+      for (let i = 1; i < input.count; i++) registers.push({ value: input.cell(i), stamp })
+      return { registers, tombstone: undefined }
+    }
+    const registers = mine === undefined ? this.#emptyRegisters(table) : mine.registers.slice()
+    for (let i = 0; i < input.count; i++) registers[input.columns[i]!] = { value: input.cell(i), stamp }
+    return normalRow(registers, mine?.tombstone)
   }
 
   /** A SET or DELETE of one row; `next` is undefined where it changed nothing. */
@@ -487,25 +445,15 @@ export class ModelState implements ReplicaState {
     state.records++
     if (stamp.time > state.own) state.own = stamp.time
     this.#isNewest(stamp)
-    rows.push(this.#tableOf[image.row]!, this.#keyTexts(image.row), registers, tombstone)
-    const restored = joinRows(mine, { registers, tombstone })
+    const part = { registers, tombstone }
+    rows.push(this.#keys.tableOf[image.row]!, image.row, part)
+    const restored = joinRows(mine, part)
     this.#undo.note(undefined, replica, image.row, mine, restored, isComplete(state, image.row, mine))
     this.#put(state, image.row, mine, restored)
   }
 
   #incompleteImages(images: readonly Pick<Image, 'row' | 'complete'>[]): TableKeys[] {
-    return this.#keysOf(images.filter((image) => !image.complete).map((image) => image.row))
-  }
-
-  #keysOf(rows: readonly number[]): TableKeys[] {
-    const builders = new Map<TableId, KeyBatchBuilder>()
-    for (const row of rows) {
-      const table = this.#tableOf[row]!
-      let builder = builders.get(table)
-      if (builder === undefined) builders.set(table, (builder = new KeyBatchBuilder(this.#tables[table]!.schema)))
-      builder.push(this.#keyTexts(row))
-    }
-    return [...builders].map(([table, builder]) => ({ table, keys: builder.build() }))
+    return this.#keys.batches(images.filter((image) => !image.complete).map((image) => image.row))
   }
 
   #raise(state: Replica, vector: ReadonlyMap<string, bigint>): void {
@@ -515,49 +463,4 @@ export class ModelState implements ReplicaState {
       if (origin === state.name && time > state.own) state.own = time
     }
   }
-}
-
-/** The texts of a key of strings, where they are ASCII without zero bytes; else undefined. */
-function plainTexts(key: string, columns: number): string[] | undefined {
-  const texts: string[] = []
-  let start = 0
-  for (let i = 0; i < key.length; i++) {
-    const unit = key.charCodeAt(i)
-    if (unit > 127) return undefined
-    if (unit !== 0) continue
-    if (key.charCodeAt(i + 1) !== 1) return undefined
-    texts.push(key.slice(start, i))
-    start = ++i + 1
-  }
-  return texts.length === columns ? texts : undefined
-}
-
-function loggedRow(state: Replica, row: number): Row | undefined {
-  return state.logged.has(row) ? state.logged.get(row) : state.rows[row]
-}
-
-/** The version vector, own entry included. */
-function vectorOf(state: Replica): ReadonlyMap<string, bigint> {
-  if (state.own >= 0n) state.vector.set(state.name, state.own)
-  return state.vector
-}
-
-/**
- * Whether the database can't add anything to the cached row: it was looked up, there is no floor, or all that it may
- * hold is older than what every column has.
- */
-function isComplete(state: Replica, row: number, held: Row | undefined): boolean {
-  const { floor } = state
-  if (floor === undefined || state.complete[row] === true) return true
-  if (held === undefined) return false
-  if (held.tombstone !== undefined && held.tombstone.time > floor) return true
-  return held.registers.every((register) => register !== undefined && register.stamp.time > floor)
-}
-
-/** Whether the database may hold something newer than a register or tombstone that a merge brings (I14). */
-function mustLookUp(ours: Replica, row: number, theirs: Row | undefined): boolean {
-  const { floor } = ours
-  if (floor === undefined || theirs === undefined || isComplete(ours, row, ours.rows[row])) return false
-  if (theirs.tombstone !== undefined && theirs.tombstone.time <= floor) return true
-  return theirs.registers.some((register) => register !== undefined && register.stamp.time <= floor)
 }

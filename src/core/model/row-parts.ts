@@ -14,16 +14,18 @@ export function sameAfterWrite(mine: Row, next: Row): boolean {
 
 /** What of a joined row is new against what was there before. */
 export function takenPart(mine: Row | undefined, joined: Row): Row {
+  if (mine === undefined) return joined
   return {
     registers: joined.registers.map((register, c) =>
-      sameRegister(register, mine?.registers[c]) ? undefined : register,
+      sameRegister(register, mine.registers[c]) ? undefined : register,
     ),
-    tombstone: sameStamp(joined.tombstone, mine?.tombstone) ? undefined : joined.tombstone,
+    tombstone: sameStamp(joined.tombstone, mine.tombstone) ? undefined : joined.tombstone,
   }
 }
 
 /** How many oplog records a row takes: one for each distinct stamp. */
 export function distinctStamps({ registers, tombstone }: Row): number {
+  if (registers.length === 1 && tombstone === undefined) return registers[0] === undefined ? 0 : 1
   const seen: Stamp[] = tombstone === undefined ? [] : [tombstone]
   for (const register of registers) {
     if (register !== undefined && !seen.some((stamp) => sameStamp(stamp, register.stamp))) seen.push(register.stamp)

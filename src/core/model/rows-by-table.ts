@@ -1,28 +1,57 @@
-import { RowBatchBuilder } from '../batch.ts'
+import { RowBatchBuilder, type RowBatch } from '../batch.ts'
 import type { Row } from '../row.ts'
-import type { Stamp } from '../stamp.ts'
-import { stampedOfRow } from '../stamped.ts'
 import type { TableId, TableRows } from '../state.ts'
-import type { TableSchema } from '../table.ts'
+import type { Keys } from './keys.ts'
 
-/** Gathers rows into one batch per table. */
-export class RowsByTable {
-  readonly #tables: readonly { readonly schema: TableSchema }[]
-  readonly #builders = new Map<TableId, RowBatchBuilder>()
-  rows = 0
+/** Rows of one table; made into a batch when somebody asks for that. Rows never change, so that may be later. */
+class TablePart implements TableRows {
+  readonly table: TableId
+  readonly #keys: Keys
+  readonly #numbers: number[] = []
+  readonly #rows: Row[] = []
+  #batch: RowBatch | undefined
 
-  constructor(tables: readonly { readonly schema: TableSchema }[]) {
-    this.#tables = tables
+  constructor(table: TableId, keys: Keys) {
+    this.table = table
+    this.#keys = keys
   }
 
-  push(table: TableId, key: readonly string[], registers: Row['registers'], tombstone: Stamp | undefined): void {
-    let builder = this.#builders.get(table)
-    if (builder === undefined) this.#builders.set(table, (builder = new RowBatchBuilder(this.#tables[table]!.schema)))
-    builder.push(stampedOfRow(key, { registers, tombstone }))
+  push(number: number, row: Row): void {
+    this.#numbers.push(number)
+    this.#rows.push(row)
+  }
+
+  get batch(): RowBatch {
+    return (this.#batch ??= this.#build())
+  }
+
+  #build(): RowBatch {
+    const builder = new RowBatchBuilder(this.#keys.tables[this.table]!.schema, this.#rows.length)
+    this.#rows.forEach((row, i) => {
+      builder.pushRow(this.#keys.textsOf(this.#numbers[i]!), row)
+    })
+    return builder.build()
+  }
+}
+
+/** Gathers rows by their tables. */
+export class RowsByTable {
+  readonly #keys: Keys
+  readonly #parts: (TablePart | undefined)[] = []
+  rows = 0
+
+  constructor(keys: Keys) {
+    this.#keys = keys
+  }
+
+  push(table: TableId, number: number, row: Row): void {
+    const part = (this.#parts[table] ??= new TablePart(table, this.#keys))
+    part.push(number, row)
     this.rows++
   }
 
-  build(): TableRows[] {
-    return [...this.#builders].map(([table, builder]) => ({ table, batch: builder.build() }))
+  /** By table; their batches are built when they are first read. */
+  get parts(): readonly TableRows[] {
+    return this.#parts.filter((part) => part !== undefined)
   }
 }

@@ -24,44 +24,37 @@ export interface LastWrite {
 /** The rows of one replica as they were at the last commit, in the order in which they were first written since. */
 class FirstImages {
   readonly order: number[] = []
-  /** By row. */
-  readonly #before: (Row | undefined)[] = []
-  readonly #state: ('complete' | 'incomplete' | undefined)[] = []
+  /** By row; undefined where it was not written since, null where there was no row. */
+  readonly #before: (Row | null | undefined)[] = []
+  readonly #incomplete = new Set<number>()
 
-  /** Notes a row's image where it is the first; whether it was. */
-  note(row: number, before: Row | undefined, complete: boolean): boolean {
-    const state = this.#state
-    if (state[row] !== undefined) return false
-    while (state.length < row) {
-      state.push(undefined)
-      this.#before.push(undefined)
-    }
-    state[row] = complete ? 'complete' : 'incomplete'
-    this.#before[row] = before
+  /** Notes a row's image where it is the first. */
+  note(row: number, before: Row | undefined, complete: boolean): void {
+    const images = this.#before
+    if (images[row] !== undefined) return
+    while (images.length < row) images.push(undefined)
+    images[row] = before ?? null
     this.order.push(row)
-    return true
+    if (!complete) this.#incomplete.add(row)
   }
 
   before(row: number): Row | undefined {
-    return this.#before[row]
+    return this.#before[row] ?? undefined
   }
 
   incomplete(row: number): boolean {
-    return this.#state[row] === 'incomplete'
+    return this.#incomplete.has(row)
   }
 
   learn(row: number, found: Row | undefined): void {
-    if (!this.incomplete(row)) return
-    this.#state[row] = 'complete'
-    if (found !== undefined) this.#before[row] = joinRows(this.#before[row], found)
+    if (!this.#incomplete.delete(row)) return
+    if (found !== undefined) this.#before[row] = joinRows(this.before(row), found)
   }
 
   clear(): void {
-    for (const row of this.order) {
-      this.#state[row] = undefined
-      this.#before[row] = undefined
-    }
+    for (const row of this.order) this.#before[row] = undefined
     this.order.length = 0
+    this.#incomplete.clear()
   }
 }
 

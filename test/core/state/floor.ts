@@ -58,6 +58,21 @@ export function floorSemantics(name: string, make: MakeState): void {
       expect(world.state.vector(0).get('B')).toBeUndefined()
     })
 
+    test('I6: a merge logs what the cache had only learned, so that whoever saw that log has seen what it saw', () => {
+      const world = new World(make)
+      world.set('C', 'k', { a: 'x', b: 'y' })
+      world.state.floor(world.id('B'), 100n)
+      // B's database holds C's row already; B's log doesn't.
+      world.learn('B', ['k'], { k: { cells: { a: stored('x', 1n, 'C'), b: stored('y', 1n, 'C') } } })
+      const before = world.state.records(world.id('B'))
+      const merged = world.mergeOnce('B', 'C')
+      expect(merged.rows).toBe(0)
+      expect(world.state.records(world.id('B'))).toBe(before + 1)
+      expect(world.mergeOnce('B', 'C').took).toHaveLength(0)
+      world.mergeOnce('A', 'B')
+      expect(world.look('A', 'k')).toBe('a=x@1C b=y@1C')
+    })
+
     test('I13: a merge is over the log: what was learned does not travel, looked up or not', () => {
       for (const first of [true, false]) {
         const world = floored(make, 'A')
