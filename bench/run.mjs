@@ -1,0 +1,77 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { document, machine, tableOf } from './results.mjs'
+import { SIZES } from './sizes.mjs'
+
+/** By the names that `--only` takes. Loaded when they are needed. */
+const BENCHES = {
+  replay: async (sizes) => (await import('./replay.mjs')).replay(sizes),
+  flush: async (sizes) => (await import('./flush.mjs')).flush(sizes),
+  'side-by-side': async (sizes) => (await import('./side-by-side.mjs')).sideBySide(sizes),
+  start: async (sizes) => (await import('./starting.mjs')).starting(sizes),
+}
+
+const USAGE = `usage: npm run bench [-- options]
+  --size ${Object.keys(SIZES).join('|')}   how much (default: default)
+  --only NAME     one of ${Object.keys(BENCHES).join(', ')}
+  --pairs N       measurements of each pair
+  --json FILE     where the figures go (default: bench/results/latest.json)
+bench/RESULTS.md is written by a whole run of the default size.`
+
+const own = (name) => fileURLToPath(new URL(name, import.meta.url))
+
+function optionsOf(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      size: { type: 'string', default: 'default' },
+      only: { type: 'string' },
+      pairs: { type: 'string' },
+      json: { type: 'string', default: own('results/latest.json') },
+      help: { type: 'boolean' },
+    },
+  })
+  const pairs = values.pairs === undefined ? undefined : Number(values.pairs)
+  const refused =
+    (!Object.hasOwn(SIZES, values.size) && `there is no size ${values.size}`) ||
+    (values.only !== undefined && !Object.hasOwn(BENCHES, values.only) && `there is no bench ${values.only}`) ||
+    (pairs !== undefined && !(Number.isInteger(pairs) && pairs > 0) && '--pairs takes a number from 1')
+  if (refused) throw new Error(refused)
+  return { ...values, pairs }
+}
+
+async function bench({ size, only, pairs, json }) {
+  const started = performance.now()
+  const sizes = { ...SIZES[size], ...(pairs === undefined ? {} : { pairs, starts: pairs }) }
+  const results = []
+  for (const [name, measure] of Object.entries(BENCHES)) {
+    if (only !== undefined && only !== name) continue
+    process.stderr.write(`${name} ...\n`)
+    const directory = mkdtempSync(join(tmpdir(), 'merganser-bench-'))
+    try {
+      results.push(...(await measure({ ...sizes, directory })))
+    } finally {
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    }
+  }
+  const seconds = (performance.now() - started) / 1000
+  const figures = { size, sizes, machine: machine(), date: new Date().toISOString().slice(0, 10), seconds, results }
+  process.stdout.write(`${tableOf(results)}\n`)
+  for (const { work, note } of results) if (note !== undefined) process.stdout.write(`${work}: ${note}\n`)
+  mkdirSync(dirname(json), { recursive: true })
+  writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`)
+  if (size === 'default' && only === undefined) writeFileSync(own('RESULTS.md'), document(figures))
+}
+
+let options
+try {
+  options = optionsOf(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`${error.message}\n${USAGE}\n`)
+  process.exitCode = 2
+}
+if (options?.help) process.stdout.write(`${USAGE}\n`)
+else if (options !== undefined) await bench(options)
