@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { MerganserError } from '../core/errors.ts'
 import { nearestName } from '../core/nearest.ts'
 import { checkSchema, DEFAULT_TABLE, type Column, type TableSchema } from '../core/table.ts'
+import { nameProblem, tableNameProblem } from './names.ts'
 import { parseType } from '../core/types.ts'
 import {
   DEFAULT_REPLICAS,
@@ -31,8 +32,6 @@ interface BuildContext extends ParseContext {
   readonly hidden: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-const REPLICA_NAME = /^[A-Z_][A-Z0-9_]{0,62}$/
-const STATEMENTS = new Set(['FULL_SYNC', 'SYNC', 'UNDO', 'COMMIT', 'ROLLBACK', 'EXIT'])
 const TYPE_NAMES = ['string', 'int64', 'float64', 'decimal', 'boolean', 'bytes', 'date', 'timestamp', 'json']
 
 /** The configuration of a file whose shape is right; checks names, types and references. */
@@ -100,23 +99,11 @@ function checkTable(document: ConfigDocument, schema: TableSchema): TableSchema 
   }
 }
 
-/** Names are matched whatever their case, and a database has a view `…_live` beside each table. */
 function checkTableNames(document: ConfigDocument, tables: readonly TableSchema[]): void {
-  const seen = new Set<string>()
-  for (const { name } of tables) {
-    const lower = name.toLowerCase()
-    const fail = (message: string) => document.error(['tables', name], `table ${name}: ${message}`, { at: 'key' })
-    if (lower.startsWith('merganser_')) throw fail('names in merganser_ are kept for Merganser')
-    if (seen.has(lower)) throw fail('the name is taken; upper and lower case are the same')
-    seen.add(lower)
-  }
-  for (const { name } of tables) {
-    if (!seen.has(`${name.toLowerCase()}_live`)) continue
-    const live = tables.find((table) => table.name.toLowerCase() === `${name.toLowerCase()}_live`)!
-    throw document.error(['tables', live.name], `table ${live.name}: the name is taken by the view of ${name}`, {
-      at: 'key',
-    })
-  }
+  const misnamed = tableNameProblem(tables.map(({ name }) => name))
+  if (misnamed === undefined) return
+  const { name, problem } = misnamed
+  throw document.error(['tables', name], `table ${name}: ${problem}`, { at: 'key' })
 }
 
 function replicasOf(shape: ConfigShape, context: BuildContext): readonly ReplicaConfig[] {
@@ -161,12 +148,8 @@ function aliasesOf(
 /** A name in capitals that isn't taken yet; takes it. */
 function checkName(document: ConfigDocument, path: Path, kind: string, written: string, seen: Set<string>): string {
   const name = written.toUpperCase()
-  const fail = (message: string) => document.error(path, `${kind} ${written.slice(0, 80)}: ${message}`, { at: 'key' })
-  if (!/^[A-Za-z0-9_]*$/.test(written) || !REPLICA_NAME.test(name)) {
-    throw fail('its name must be at most 63 letters, digits and _, not beginning with a digit')
-  }
-  if (STATEMENTS.has(name)) throw fail('the name is a statement of the language')
-  if (seen.has(name)) throw fail('the name is taken; upper and lower case are the same')
+  const problem = nameProblem(written, seen)
+  if (problem !== undefined) throw document.error(path, `${kind} ${written.slice(0, 80)}: ${problem}`, { at: 'key' })
   seen.add(name)
   return name
 }

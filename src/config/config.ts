@@ -69,7 +69,7 @@ export const DEFAULT_LIMITS: Limits = {
   undoStatements: 10_000,
   undoRows: 1_000_000,
   futureSeconds: 86_400,
-  memoryRows: 20_000_000,
+  memoryRows: 2_000_000,
   pendingReads: 10_000,
 }
 

@@ -8,7 +8,7 @@ const workspace = await Workspace.create()
 
 const LINES = Array.from({ length: 200 }, (_, i) => `HIVE.SET((SID${String(i)},CSE1), ${String(i)})`)
 
-/** A state directory with an oplog of several seals and, at 1 KiB a segment, several segments. */
+/** A state directory with an oplog of several seals and segments. */
 await workspace.write(
   'segments.yaml',
   `replicas:
@@ -28,6 +28,9 @@ async function copy(name: string): Promise<string> {
   await cp(workspace.path('origin'), workspace.path(name), { recursive: true })
   return workspace.path(name)
 }
+
+/** The exit status of a command over a path. */
+const shell = (command: string, path: string) => spawnSync('bash', ['-c', command, 'bash', path]).status
 
 const run = (state: string, ...more: string[]) =>
   workspace.run(['run', '--state', state, ...flags, ...more], { input: 'HIVE.SET((new,line), 1)\n' })
@@ -117,9 +120,8 @@ describe('state directories that can not be used', () => {
     const state = await copy('read-only')
     // Root may write anywhere: for root, a directory that even root can't change.
     const root = process.getuid?.() === 0
-    if (root) spawnSync('mount', ['--bind', '-o', 'ro', state, state])
-    else spawnSync('chmod', ['-R', 'a-w', state])
-    const sure = spawnSync('touch', [`${state}/probe`]).status !== 0
+    shell(root ? 'mount --bind -o ro "$1" "$1"' : 'chmod -R a-w "$1"', state)
+    const sure = shell('touch "$1/probe"', state) !== 0
     try {
       // Where mounting isn't allowed either, a lock's place that takes no file does as well.
       if (!sure) await mkdir(`${state}/lock/in-the-way`, { recursive: true })
@@ -129,8 +131,7 @@ describe('state directories that can not be used', () => {
       const shown = await workspace.run(['oplog', 'HIVE', '--config', 'segments.yaml', '--state', 'read-only'])
       expect(shown.status).toBe(0)
     } finally {
-      if (root) spawnSync('umount', [state])
-      else spawnSync('chmod', ['-R', 'u+w', state])
+      shell(root ? 'umount "$1"' : 'chmod -R u+w "$1"', state)
     }
   })
 

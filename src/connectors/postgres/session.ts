@@ -15,7 +15,7 @@ export interface SessionConfig {
   readonly statementMilliseconds: number
 }
 
-export type Texts = readonly (string | null)[]
+type Texts = readonly (string | null)[]
 
 /** The server ends a statement at its limit; that much later we stop waiting for it to say so. */
 const GRACE = 10_000
@@ -161,6 +161,10 @@ export class Session {
       }
     } catch (error) {
       throw this.#failed(error)
+    } finally {
+      // pg's own limit of a query ends with its callback, which the stream of a COPY doesn't call: its timer would
+      // keep the process alive, and fail a stream that has ended.
+      ;(stream as unknown as { callback?: () => void }).callback?.()
     }
   }
 
