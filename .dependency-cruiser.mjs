@@ -27,6 +27,7 @@ const arrows = {
   verify: [...parts, folder('lanes'), folder('engine'), CONNECTOR],
   simulation: [...parts, folder('lanes'), folder('engine'), folder('verify'), folder('connectors'), folder('kernel')],
   config: [folder('core')],
+  library: [folder('config'), folder('core'), folder('engine'), folder('script')],
   cli: ['^src/'],
 }
 
@@ -59,6 +60,12 @@ export default {
       'the command line is the outermost',
       { pathNot: folder('cli') },
       { path: folder('cli') },
+    ),
+    rule(
+      'library-is-public',
+      'only src/index.ts imports the library: within the product, the engine is used itself',
+      { path: '^src/', pathNot: ['^src/index\\.ts$', folder('library')] },
+      { path: folder('library') },
     ),
     rule(
       'registry',

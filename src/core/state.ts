@@ -228,6 +228,8 @@ export interface ReplicaState {
 
   /** Rows changed after record `from`, at most about `bounds` of them. */
   changes(replica: ReplicaId, from: number, bounds: Bounds): ChangeResult
+  /** Whether any row changed after record `from`. */
+  changed(replica: ReplicaId, from: number): boolean
   /** Rows changed after record `from`, per table. */
   pending(replica: ReplicaId, from: number): number[]
   /** Forgets change-list entries up to a record that no merge or flush will ask for again. */

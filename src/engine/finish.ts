@@ -22,13 +22,22 @@ export async function finish(session: Session, seconds: () => number, flush = tr
     context.state.mark('commit')
     await flushAll(context)
   }
-  context.sequencer.handOver()
-  await context.log.durable()
+  await lastLines(context)
   const digests = new Map<Replica, Record<string, Digest> | undefined>()
   for (const replica of context.replicas) {
     digests.set(replica, flush && unanswered === undefined ? await digestsOf(context, replica) : undefined)
   }
+  if (context.flushes && flush) {
+    // A database that was opened only now may have turned out to lack rows.
+    await flushAll(context)
+    await lastLines(context)
+  }
   return report(session, digests, unanswered, seconds())
+}
+
+async function lastLines({ sequencer, log }: EngineContext): Promise<void> {
+  sequencer.handOver()
+  await log.durable()
 }
 
 /** Waits for the answers of all GETs; gives the error of a database because of which there is none. */

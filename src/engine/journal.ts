@@ -1,3 +1,4 @@
+import { assert } from '../core/errors.ts'
 import type { Row } from '../core/row.ts'
 import type { ReplicaId, TableId, TableRows } from '../core/state.ts'
 import type { Stamp } from '../core/stamp.ts'
@@ -23,9 +24,14 @@ export class Journal {
     this.#sequencer = sequencer
   }
 
+  /** False where nobody reads the logs' lines. */
+  get keepsLines(): boolean {
+    return this.#sequencer.keepsLines
+  }
+
   /** Whether neither logs nor results are kept: what a GET shows need not be spelled. */
   get silent(): boolean {
-    return !this.#sequencer.keepsLines && this.#sequencer.results === undefined
+    return !this.keepsLines && this.#sequencer.results === undefined
   }
 
   /** A key in its one spelling. */
@@ -71,14 +77,20 @@ export class Journal {
     this.#sequencer.results?.appendText(`${this.#printer.getLine(replica, table, key, shown)}\n`)
   }
 
-  /** Rows that a merge took or that UNDO restored: a line for each distinct stamp. */
-  rows(replica: ReplicaId, rows: readonly TableRows[]): void {
-    for (const part of rows) {
-      this.#sequencer.wrote(replica, this.#lines.rows(this.#sequencer.lines(replica), replica, part))
-    }
+  /**
+   * Rows that a merge took or that UNDO restored: a line for each distinct stamp.
+   * @param records how many the state counted
+   */
+  rows(replica: ReplicaId, rows: readonly TableRows[], records: number): void {
+    this.#sequencer.wrote(replica, records)
+    if (!this.keepsLines) return
+    let lines = 0
+    for (const part of rows) lines += this.#lines.rows(this.#sequencer.lines(replica), replica, part)
+    assert(lines === records, 'log and state count the same records')
   }
 
   remark(replica: ReplicaId, text: string): void {
+    if (!this.keepsLines) return
     this.#sequencer.lines(replica).appendText(`# ${text.replace(/[\r\n]/g, ' ')}\n`)
   }
 

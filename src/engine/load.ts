@@ -178,7 +178,7 @@ export class Loader {
     const { replicas } = this.#target
     return replicas.flatMap((into) =>
       replicas
-        .filter((from) => from !== into && state.pending(from, keeper.seen(into, from)).every((rows) => rows === 0))
+        .filter((from) => from !== into && !state.changed(from, keeper.seen(into, from)))
         .map((from) => ({ into, from })),
     )
   }
@@ -193,7 +193,7 @@ export class Loader {
     const now = new Map([[catalog.replicaName(origin), clock.last]])
     for (const { into, from } of this.#seen) if (from === origin) state.raise(into, now)
     for (const { into, from } of this.#seen) {
-      keeper.merged(into, from, state.records(from), state.records(into), state.vector(into))
+      keeper.saw(into, from, state.records(from), state)
     }
   }
 }

@@ -110,7 +110,7 @@ async function openLogs(setup: EngineSetup): Promise<Pick<OpenedState, 'logs' | 
 
 /** Closes logs that no commit group drives yet. */
 export async function closeLogs(logs: readonly OpenedReplicaLog[]): Promise<void> {
-  await Promise.all(logs.map(({ writer }) => writer?.close().catch(() => undefined)))
+  await Promise.allSettled(logs.flatMap(({ writer }) => (writer === undefined ? [] : [writer.close()])))
 }
 
 async function positionsOf(setup: EngineSetup): Promise<Positions> {

@@ -1,5 +1,5 @@
 import { keyAt, type KeyBatch } from '../core/batch.ts'
-import type { ReplicaId } from '../core/state.ts'
+import type { ReplicaId, ReplicaState } from '../core/state.ts'
 import type { Positions, Quarantined, ReplicaPosition } from './positions.ts'
 
 /** A merge whose lines aren't durable yet. */
@@ -12,6 +12,9 @@ interface Pending {
   readonly records: number
   readonly vector: ReadonlyMap<string, bigint>
 }
+
+/** Record counts and version vectors as they are now. */
+export type MergedState = Pick<ReplicaState, 'records' | 'vector'>
 
 /** What is known of one replica when a session opens. */
 export interface KeptReplica {
@@ -59,26 +62,40 @@ export class PositionKeeper {
     return this.#seen[into]![from]!
   }
 
-  /** `into` has merged `from` up to `position`, with lines up to `records` of its own. */
-  merged(
-    into: ReplicaId,
-    from: ReplicaId,
-    position: number,
-    records: number,
-    vector: ReadonlyMap<string, bigint>,
-  ): void {
-    this.#note({ into, from, position, records, vector })
-    // What `from` has seen of others is in its log, and so it was seen with it.
+  /** `into` knows all of `from`'s log up to `position`, whatever way it came to know it. */
+  saw(into: ReplicaId, from: ReplicaId, position: number, state: MergedState): void {
+    this.#note(into, from, position, state)
+  }
+
+  /** Who has seen every change of a replica so far. */
+  knowing(of: ReplicaId, state: Pick<ReplicaState, 'changed'>): ReplicaId[] {
+    return [...this.#replicas.keys()].filter((other) => other !== of && !state.changed(of, this.seen(other, of)))
+  }
+
+  /**
+   * `into` has merged `from` up to `position`. That has passed on more:
+   *
+   * - what `from` had seen of others is in its log, so `into` has seen it now;
+   * - what `into` took is known to whoever had seen all of `into` before, and has seen as much of `from`: to `from`
+   *   itself, mostly.
+   *
+   * So a FULL_SYNC leaves nothing that anyone has still to see, and the next session has nothing to read back.
+   * @param knowing who had seen every change of `into` before the merge
+   */
+  merged(into: ReplicaId, from: ReplicaId, position: number, knowing: readonly ReplicaId[], state: MergedState): void {
+    this.#note(into, from, position, state)
     for (const other of this.#replicas.keys()) {
+      if (other === into) continue
       const indirect = this.#seen[from]![other]!
-      if (other === into || other === from || indirect <= this.#seen[into]![other]!) continue
-      this.#note({ into, from: other, position: indirect, records, vector })
+      if (other !== from && indirect > this.#seen[into]![other]!) this.#note(into, other, indirect, state)
+      const knows = knowing.includes(other) && (other === from || this.#seen[other]![from]! >= position)
+      if (knows) this.#note(other, into, state.records(into), state)
     }
   }
 
-  #note(pending: Pending): void {
-    this.#seen[pending.into]![pending.from] = pending.position
-    this.#pending.push(pending)
+  #note(into: ReplicaId, from: ReplicaId, position: number, state: MergedState): void {
+    this.#seen[into]![from] = position
+    this.#pending.push({ into, from, position, records: state.records(into), vector: state.vector(into) })
   }
 
   /** The logs are durable up to these records. */

@@ -53,6 +53,9 @@ export class Reads {
   readonly #gathering = new Map<string, Gathering>()
   readonly #asked = new Set<Gathering>()
   #running = new Set<Promise<void>>()
+  /** Shared by all who wait for the next answers: they may be many. */
+  #arriving: Promise<void> | undefined
+  #arrive: (() => void) | undefined
   #failure: unknown
   /** Keys that were asked for. */
   asked = 0
@@ -118,7 +121,7 @@ export class Reads {
   async settled(all: boolean): Promise<void> {
     this.dispatch()
     if (all) while (this.#running.size > 0) await Promise.all(this.#running)
-    else if (this.#running.size > 0) await Promise.race(this.#running)
+    else if (this.#running.size > 0) await this.#arrival()
     this.check()
   }
 
@@ -136,6 +139,10 @@ export class Reads {
     )
   }
 
+  #arrival(): Promise<void> {
+    return (this.#arriving ??= new Promise((resolve) => (this.#arrive = resolve)))
+  }
+
   #send(name: string, batch: Gathering): void {
     this.#gathering.delete(name)
     this.#asked.add(batch)
@@ -146,6 +153,9 @@ export class Reads {
     void running.then(() => {
       this.#running.delete(running)
       this.#asked.delete(batch)
+      const arrived = this.#arrive
+      this.#arriving = this.#arrive = undefined
+      arrived?.()
     })
   }
 

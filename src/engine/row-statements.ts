@@ -1,5 +1,5 @@
 import { MerganserError } from '../core/errors.ts'
-import type { Row } from '../core/row.ts'
+import { exists, type Row } from '../core/row.ts'
 import { compareStamps, stampText, type Stamp } from '../core/stamp.ts'
 import { keyTexts } from '../core/table.ts'
 import { misfit } from '../connectors/connector.ts'
@@ -85,7 +85,7 @@ function lookUp(
 }
 
 function answered(context: EngineContext, row: Row | undefined): void {
-  if (row?.registers.some((register) => register !== undefined) === true) context.counts.found++
+  if (exists(row)) context.counts.found++
 }
 
 function keyOf({ journal }: EngineContext, { table, input }: Statement): string {

@@ -45,7 +45,8 @@ async function complete(context: EngineContext, attempt: () => UndoResult): Prom
 
 function apply(context: EngineContext, result: UndoResult): void {
   for (const { replica, rows } of result.writes) {
-    context.journal.rows(replica, rows)
-    for (const { batch } of rows) context.counts.undoneRows += batch.rows
+    const undone = rows.reduce((sum, { batch }) => sum + batch.rows, 0)
+    context.journal.rows(replica, rows, undone)
+    context.counts.undoneRows += undone
   }
 }

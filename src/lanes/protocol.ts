@@ -29,7 +29,7 @@ export interface Calls {
   scanStart: { takes: { scan: number; table: TableSchema; afterKey?: readonly string[] }; gives: undefined }
   scanNext: { takes: { scan: number }; gives: RowBatch | undefined }
   scanStop: { takes: { scan: number }; gives: undefined }
-  close: { takes: Record<never, never>; gives: undefined }
+  close: { takes: object; gives: undefined }
 }
 
 export type CallName = keyof Calls

@@ -10,6 +10,7 @@ import {
   type Durability,
   type Limits,
 } from '../config/config.ts'
+import { nameProblem, tableNameProblem } from '../config/names.ts'
 import { MerganserError } from '../core/errors.ts'
 import { checkSchema, type Column } from '../core/table.ts'
 import { parseType } from '../core/types.ts'
@@ -42,8 +43,6 @@ export interface SessionOptions<Tables extends TableShapes> {
   readonly onMessage?: (text: string) => void
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
-
 function columns(table: string, shape: Readonly<Record<string, string>>): Column[] {
   return Object.entries(shape).map(([name, spelling]) => {
     const type = parseType(spelling)
@@ -54,6 +53,15 @@ function columns(table: string, shape: Readonly<Record<string, string>>): Column
     }
     return { name, type }
   })
+}
+
+function checkNumbers(what: string, known: Readonly<Record<string, number>>, given: object | undefined): void {
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (!Object.hasOwn(known, name)) throw new MerganserError('BAD_CONFIG', `${what}: there is no ${name.slice(0, 80)}`)
+    if (!Number.isSafeInteger(value) || Number(value) < 0) {
+      throw new MerganserError('BAD_CONFIG', `${what}.${name}: expected a whole number, not negative`)
+    }
+  }
 }
 
 interface Flags {
@@ -70,18 +78,29 @@ export function configOf<Tables extends TableShapes>(
   const tables = Object.entries(options.tables).map(([name, { key, values }]) =>
     checkSchema({ name, key: columns(name, key), values: columns(name, values) }),
   )
+  const misnamed = tableNameProblem(tables.map(({ name }) => name))
+  if (misnamed !== undefined) {
+    throw new MerganserError('BAD_SCHEMA', `table ${misnamed.name.slice(0, 80)}: ${misnamed.problem}`)
+  }
   if (tables.length === 0) throw new MerganserError('BAD_SCHEMA', 'a session needs a table')
   const replicas =
     options.replicas === undefined
       ? DEFAULT_REPLICAS
       : Object.entries(options.replicas).map(([name, { type, ...rest }]) => {
-          if (!NAME.test(name))
-            throw new MerganserError('BAD_CONFIG', `replica ${name}: its name must be letters, digits and _`)
           return { name: name.toUpperCase(), type, options: rest, hidden: [] }
         })
-  const twice = replicas.find(({ name }, i) => replicas.findIndex((other) => other.name === name) < i)
-  if (twice !== undefined) throw new MerganserError('BAD_CONFIG', `two replicas are named ${twice.name}`)
+  const seen = new Set<string>()
+  for (const { name } of replicas) {
+    const problem = nameProblem(name, seen)
+    if (problem !== undefined) throw new MerganserError('BAD_CONFIG', `replica ${name.slice(0, 80)}: ${problem}`)
+    seen.add(name)
+  }
   if (replicas.length === 0) throw new MerganserError('BAD_CONFIG', 'a session needs a replica')
+  checkNumbers('limits', { ...DEFAULT_LIMITS }, options.limits)
+  checkNumbers('durability', { ...DEFAULT_DURABILITY }, options.durability)
+  const { workers = DEFAULT_WORKERS, retrySeconds = DEFAULT_RETRY.seconds } = options
+  checkNumbers('options', { workers, retrySeconds }, { workers, retrySeconds })
+  if (workers === 0) throw new MerganserError('BAD_CONFIG', 'workers: at least one is needed')
   const message = options.onMessage ?? (() => undefined)
   return {
     config: {
@@ -89,10 +108,10 @@ export function configOf<Tables extends TableShapes>(
       tables,
       replicas,
       aliases: defaultAliases(replicas),
-      workers: options.workers ?? DEFAULT_WORKERS,
+      workers,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       durability: { ...DEFAULT_DURABILITY, ...options.durability },
-      retry: { seconds: options.retrySeconds ?? DEFAULT_RETRY.seconds },
+      retry: { seconds: retrySeconds },
       state: resolve(options.state ?? '.merganser'),
     },
     events: {

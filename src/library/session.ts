@@ -106,13 +106,15 @@ export class TypedSession<Tables extends TableShapes> {
         row = found
       },
     })
+    // Reads that a program asks for side by side go to the database together.
+    await Promise.resolve()
     await this.#session.engine.durable()
     return exists(row) ? (this.#shown(schema, row) as RowOf<Tables[Name]>) : undefined
   }
 
   /** Merges what `source` has and `replica` hasn't seen into `replica`; its flush goes on in the background. */
-  merge(replica: string, source: string): Promise<void> {
-    return this.#take('merge', this.#replica(replica), this.#replica(source))
+  async merge(replica: string, source: string): Promise<void> {
+    await this.#take('merge', this.#replica(replica), this.#replica(source))
   }
 
   /** Merges every replica into the first and the first into every other: all converge. */
@@ -128,8 +130,8 @@ export class TypedSession<Tables extends TableShapes> {
   }
 
   /** Takes back the last write of a replica, or of all. */
-  undo(replica?: string): Promise<void> {
-    return this.#take('undo', replica === undefined ? -1 : this.#replica(replica))
+  async undo(replica?: string): Promise<void> {
+    await this.#take('undo', replica === undefined ? -1 : this.#replica(replica))
   }
 
   /** Sets a point that `rollback` goes back to, and flushes everything. Rejects where a database stays away or refuses. */

@@ -1,5 +1,5 @@
 import { assert } from '../core/errors.ts'
-import type { Row } from '../core/row.ts'
+import { exists, type Row } from '../core/row.ts'
 import type { ReplicaId, TableId } from '../core/state.ts'
 import { timeText, type Stamp } from '../core/stamp.ts'
 import { keyTexts } from '../core/table.ts'
@@ -43,7 +43,8 @@ export class Printer {
 
   /** What a GET shows of a row: all its value columns, or `none`. */
   rowText(table: TableId, row: Row | undefined): string {
-    if (row?.registers.some((register) => register !== undefined) !== true) return 'none'
+    if (!exists(row)) return 'none'
+    if (row.registers.length === 1) return valueText(row.registers[0]!.value)
     return this.cellsText(
       table,
       this.#catalog.schema(table).values.map((_, i) => row.registers[i]?.value ?? null),

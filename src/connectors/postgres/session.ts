@@ -15,8 +15,6 @@ export interface SessionConfig {
   readonly statementMilliseconds: number
 }
 
-type Texts = readonly (string | null)[]
-
 /** The server ends a statement at its limit; that much later we stop waiting for it to say so. */
 const GRACE = 10_000
 

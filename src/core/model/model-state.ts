@@ -17,7 +17,7 @@ import type {
   TableKeys,
   UndoResult,
 } from '../state.ts'
-import { keyBytes, keyTexts, type TableSchema } from '../table.ts'
+import { keyBytes, type TableSchema } from '../table.ts'
 import { rowOfStamped, withoutForeign } from '../stamped.ts'
 import { conflictsOf } from './conflicts.ts'
 import { DigestSum, rowHash, type RowHash } from './digest.ts'
@@ -294,6 +294,15 @@ export class ModelState implements ReplicaState {
       records: state.records,
       lookups: this.#keys.batches(lookups),
     }
+  }
+
+  changed(replica: ReplicaId, from: number): boolean {
+    let changed = false
+    this.#replica(replica).changes.walk(from, () => {
+      changed = true
+      return false
+    })
+    return changed
   }
 
   pending(replica: ReplicaId, from: number): number[] {
