@@ -1,6 +1,6 @@
 import { keyAt, textAt, type RowBatch } from '../core/batch.ts'
 import { MerganserError } from '../core/errors.ts'
-import type { Foreign, ReplicaId, ReplicaState, TableId } from '../core/state.ts'
+import type { ChangeResult, Foreign, ReplicaId, ReplicaState, TableId } from '../core/state.ts'
 import type { TableSchema } from '../core/table.ts'
 import type { WallClock } from '../environment/environment.ts'
 import type { Lane } from '../lanes/lane.ts'
@@ -44,6 +44,8 @@ export interface FlusherOptions {
   /** Resolves when the replica's log is durable up to a record. */
   readonly durable: (replica: ReplicaId, record: number) => Promise<void>
   readonly events: FlushEvents
+  /** Lets callbacks in. */
+  readonly yield: () => Promise<void>
 }
 
 /** Rows and bytes of one write: large, since every database likes large batches; bounded for memory. */
@@ -58,6 +60,8 @@ export class Flusher {
   /** Rows up to this record were written; those that changed again meanwhile are still to come. */
   #cursor: number
   #position: number
+  /** The batch after the one that is being written, gathered meanwhile; later changes of its rows come again. */
+  #ahead: { readonly from: number; readonly changes: ChangeResult } | undefined
   #running: Promise<void> | undefined
   #wanted = false
   #stopped = false
@@ -88,6 +92,7 @@ export class Flusher {
   setBack(position: number): void {
     this.#position = Math.min(this.#position, position)
     this.#cursor = this.#position
+    this.#ahead = undefined
   }
 
   /** Lets a flush begin, now or after the one that is running. */
@@ -127,8 +132,10 @@ export class Flusher {
 
   /** Writes one batch; false where there was nothing to write. */
   async #batch(): Promise<boolean> {
-    const { replica, state, tables, lane, reads, clock, durable, events } = this.#options
-    const changes = state.changes(replica, this.#cursor, BOUNDS)
+    const { replica, state, lane, reads, clock, durable, events } = this.#options
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const changes = ahead?.from === this.#cursor ? ahead.changes : state.changes(replica, this.#cursor, BOUNDS)
     if (changes.rows === 0) {
       this.#position = Math.max(this.#position, changes.upTo)
       this.#cursor = this.#position
@@ -142,6 +149,40 @@ export class Flusher {
     const from = this.#cursor
     const started = clock.milliseconds()
     const retries = lane.retries
+    const writing = this.#write(changes)
+    if (!changes.done) await this.#gatherAhead(changes.upTo, writing)
+    const { written, stale } = await writing
+    // A store that was opened anew meanwhile may have set the position back.
+    if (this.#cursor === from) {
+      this.#cursor = changes.upTo
+      if (changes.done) this.#position = changes.upTo
+    }
+    events.flushed({
+      replica,
+      rows: changes.rows,
+      written,
+      stale,
+      upTo: this.#position,
+      tries: 1 + lane.retries - retries,
+      milliseconds: clock.milliseconds() - started,
+    })
+    return true
+  }
+
+  /** Gathers the next batch once this one is on its way, so that the database needn't wait for it. */
+  async #gatherAhead(from: number, writing: Promise<unknown>): Promise<void> {
+    const { replica, state } = this.#options
+    let ended = false
+    const end = () => {
+      ended = true
+    }
+    writing.then(end, end)
+    await this.#options.yield()
+    if (!ended && !this.#stopped) this.#ahead = { from, changes: state.changes(replica, from, BOUNDS) }
+  }
+
+  async #write(changes: ChangeResult): Promise<{ written: number; stale: number }> {
+    const { replica, tables, lane, events } = this.#options
     let written = 0
     let stale = 0
     for (const { table, batch } of changes.changed) {
@@ -160,21 +201,7 @@ export class Flusher {
         events.foreign(replica, foreign)
       }
     }
-    // A store that was opened anew meanwhile may have set the position back.
-    if (this.#cursor === from) {
-      this.#cursor = changes.upTo
-      if (changes.done) this.#position = changes.upTo
-    }
-    events.flushed({
-      replica,
-      rows: changes.rows,
-      written,
-      stale,
-      upTo: this.#position,
-      tries: 1 + lane.retries - retries,
-      milliseconds: clock.milliseconds() - started,
-    })
-    return true
+    return { written, stale }
   }
 }
 

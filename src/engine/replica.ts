@@ -52,6 +52,7 @@ export function makeReplica(
       clock: environment.clock,
       durable: (of, record) => durable(context, of, record),
       events: flushEvents(context, id),
+      yield: () => environment.timers.yield(),
     },
     log.position?.opened === true ? log.position.flushed : 0,
   )

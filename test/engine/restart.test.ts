@@ -34,6 +34,21 @@ const sets = (replica: string, from: number, to: number, value: string) =>
 const numbered = (from: number, to: number, value: string) =>
   Object.fromEntries(Array.from({ length: to - from }, (_, i) => [`k,${String(from + i)}`, value]))
 
+test('I6: a FULL_SYNC leaves nothing to be seen: the next session reads nothing back and merges only what is new', async () => {
+  const directory = await directories.make()
+  await run(directory, `${sets('A', 0, 50, 'x')}\n${sets('B', 25, 75, 'y')}\n${sets('C', 60, 90, 'z')}\nFULL_SYNC`)
+  const before = await positions(directory)
+  for (const [name, { seen }] of before) {
+    for (const [other, { position }] of seen)
+      expect([name, other, position]).toEqual([name, other, before.get(other)!.records])
+  }
+  const { report } = await run(directory, 'B.SET((k,1),new)\nFULL_SYNC')
+  expect(report.replicas.map(({ merged }) => merged)).toEqual([1, 0, 1])
+  expect(report.lookups).toBe(0)
+  const after = await positions(directory)
+  expect([...after].map(([name, { records }]) => records - before.get(name)!.records)).toEqual([1, 1, 1])
+})
+
 test('a database that was deleted gets all rows of the oplog again', async () => {
   const directory = await directories.make()
   await run(directory, `${sets('A', 0, 50, 'x')}\nFULL_SYNC`)
