@@ -119,7 +119,9 @@ export class Shell {
 }
 
 function colored(stream: NodeJS.WriteStream, env: Shell['env']): boolean {
-  return stream.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
+  // A pipe has none: undefined would let picocolors find out for itself, and see a terminal under CI.
+  const { isTTY } = stream as { readonly isTTY?: boolean }
+  return isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
 }
 
 function unexpected(error: unknown): MerganserError {

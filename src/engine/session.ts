@@ -164,8 +164,8 @@ export class Session {
   }
 
   /**
-   * Writes the remark that a session began, and sets each replica's floor (I14): none for a database that holds nothing yet. One whose contents nothing is known
-   * of is opened and asked now.
+   * Writes the remark that a session began, and sets each replica's floor (I14): none for a database that holds nothing
+   * yet. One whose contents nothing is known of is opened and asked now.
    */
   async begin(above: bigint): Promise<void> {
     const { state, keeper, replicas, journal, sequencer, clock } = this.context

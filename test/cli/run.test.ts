@@ -35,6 +35,12 @@ describe('merganser run', () => {
     expect(err).not.toContain('BUG')
   })
 
+  it('shows no colours in a pipe, whatever the environment says', async () => {
+    const { err } = await workspace.run(['check', '-'], { input: 'nonsense', env: { CI: 'true', FORCE_COLOR: '1' } })
+    expect(err).toContain('SYNTAX')
+    expect(err).not.toContain('\u001b')
+  })
+
   it('goes on in a second run where the first ended', async () => {
     await workspace.done(['run', '--state', 'again'], 'HIVE.SET((a,b), 1)\n')
     const { out } = await workspace.done(['run', '--state', 'again'], 'HIVE.GET((a,b)) = 1\nMONGO.GET((a,b)) = none')
