@@ -148,6 +148,11 @@ export interface Connector {
    */
   absent?(options: ConnectorOptions, directory: string): Promise<boolean>
   /**
+   * Resolves when nothing that a dead process left uses the replica's directory any more, so that it may be moved.
+   * Throws DATABASE_LOCKED where something goes on using it. Absent where nothing outlives its process.
+   */
+  settled?(directory: string): Promise<void>
+  /**
    * Connects. Idempotent where it creates something. Throws DATABASE_LOCKED where another owner holds it, after waiting
    * for one that is still stopping; CONNECTION_LOST or DATABASE_UNREACHABLE where it can't be reached within its time
    * limit; DATABASE_REFUSED where it refuses (password, privilege, version).

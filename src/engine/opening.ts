@@ -42,6 +42,9 @@ export async function openState(setup: EngineSetup): Promise<OpenedState> {
   const release = await lockState(environment, stateDirectory)
   try {
     if (setup.fresh) {
+      // A server whose Merganser was killed may still be stopping in what is moved away now.
+      for (const { name, connector } of setup.replicas)
+        await connector.settled?.(databaseDirectory(stateDirectory, name))
       const names = (await disk.list(stateDirectory)).filter(
         (name) => name.startsWith('oplogs.') || name === 'positions' || name === 'databases',
       )

@@ -140,6 +140,19 @@ test('I4: the same with a PostgreSQL server, which the next run finds stopping',
   await killedRuns({ A: DOCUMENTS, P: POSTGRES, C: DOCUMENTS }, 3, (kill) => [30, 300, 1000][kill]!)
 }, 180_000)
 
+test('a fresh start right after kill -9 waits until the old PostgreSQL server has stopped', async () => {
+  const directory = await directories.make()
+  const replicas = { A: DOCUMENTS, P: POSTGRES, C: DOCUMENTS }
+  const child = start(directory, replicas, 1, 1_000_000)
+  const exited = once(child.process, 'exit')
+  await child.until((lines) => lines.length > 300)
+  child.process.kill('SIGKILL')
+  await exited
+  const { lines } = await run(directory, 'P.SET(k,fresh)\nP.SYNC\nP.GET(k)', { replicas, tables: [ONE], fresh: true })
+  expect(lines).toEqual(['P.GET((k)) = fresh'])
+  expect(await stored(directory, 'P', POSTGRES, ONE)).toEqual({ k: 'fresh' })
+}, 60_000)
+
 test('I9: another process on the same state directory is refused while the first one works', async () => {
   const directory = await directories.make()
   const replicas = { A: DOCUMENTS, B: DOCUMENTS, C: DOCUMENTS }

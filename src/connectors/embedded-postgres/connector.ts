@@ -1,11 +1,15 @@
 import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MerganserError } from '../../core/errors.ts'
 import { batchOf } from '../../core/batch.ts'
 import { postgresCapabilities } from '../postgres/capabilities.ts'
-import { hasData, preparePlace } from './place.ts'
+import { dataOf, hasData, preparePlace } from './place.ts'
+import { findPostmaster } from './postmaster.ts'
 import type { RowBatch } from '../../core/batch.ts'
 import type { Connector, ConnectorOptions, OpenContext, ReplicaStore } from '../connector.ts'
 
+/** How long a server whose process died may take to stop: its guard asks it to at once. */
+const SETTLE_MILLISECONDS = 15_000
 const CONNECT_MILLISECONDS = 10_000
 const DEFAULT_STATEMENT_SECONDS = 300
 const DEFAULT_SYSTEM_DIRECTORY = '/var/lib/merganser'
@@ -104,10 +108,26 @@ async function* noRows(): AsyncGenerator<RowBatch> {
  * A real PostgreSQL server out of an npm package, its data in the replica's directory, reached over a private socket.
  * Started when it is first opened; stopped when the last one that uses it ends, in whatever way.
  */
+async function settled(directory: string): Promise<void> {
+  const data = await dataOf(directory)
+  if (data === undefined) return
+  const until = performance.now() + SETTLE_MILLISECONDS
+  while ((await findPostmaster(data)) !== undefined) {
+    if (performance.now() > until) {
+      throw new MerganserError('DATABASE_LOCKED', 'a PostgreSQL server still runs there', {
+        place: { file: directory },
+        advice: 'another Merganser may be reading from it; wait for it to end',
+      })
+    }
+    await sleep(50)
+  }
+}
+
 export const embeddedPostgres: Connector = {
   type: 'embedded-postgres',
   capabilities: postgresCapabilities,
   options: (raw) => ({ ...checkOptions(raw) }),
   absent: async (_, directory) => !(await hasData(directory)),
+  settled,
   open,
 }

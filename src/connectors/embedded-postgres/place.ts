@@ -31,8 +31,14 @@ const baseLink = (directory: string): string => join(directory, 'server')
 
 /** Whether a server was ever made in that directory. */
 export async function hasData(directory: string): Promise<boolean> {
+  const data = await dataOf(directory)
+  return data !== undefined && (await exists(join(data, 'PG_VERSION')))
+}
+
+/** The data directory of a replica's server; undefined where none was ever made. */
+export async function dataOf(directory: string): Promise<string | undefined> {
   const base = await realpath(baseLink(directory)).catch(() => undefined)
-  return base !== undefined && (await exists(join(base, 'data', 'PG_VERSION')))
+  return base === undefined ? undefined : join(base, 'data')
 }
 
 /** The place of a replica's server; made where it isn't there, without data yet. */

@@ -216,7 +216,7 @@ async function release(place: Place, hold: Hold): Promise<void> {
 
 /** Makes the data directory under another name first: one that was interrupted is never taken for a whole one. */
 async function makeData(place: Place, waiting: Waiting): Promise<void> {
-  waiting.progress?.(`preparing the PostgreSQL database of ${waiting.replica}`)
+  waiting.progress?.('preparing a new PostgreSQL database')
   await removeUnfinished(place)
   const programs = await programsOf(place)
   const made = join(place.base, `data.new-${String(process.pid)}-${randomBytes(4).toString('hex')}`)
