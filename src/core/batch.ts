@@ -109,6 +109,19 @@ export class TextColumnBuilder {
     this.#ends[this.#rows++] = this.#used
   }
 
+  /** A text that is UTF-8 already. */
+  pushBytes(source: Buffer, start: number, end: number): void {
+    const length = end - start
+    if (this.#rows === this.#ends.length) this.#growRows()
+    if (this.#used + length > this.#bytes.length) this.#growBytes(length)
+    const bytes = this.#bytes
+    const used = this.#used
+    if (length > SHORT) source.copy(bytes, used, start, end)
+    else for (let i = 0; i < length; i++) bytes[used + i] = source[start + i]!
+    this.#used += length
+    this.#ends[this.#rows++] = this.#used
+  }
+
   /** The stamp's full text. */
   pushStamp(stamp: Stamp | undefined): void {
     if (stamp === undefined) {

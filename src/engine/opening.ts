@@ -58,16 +58,21 @@ export async function openState(setup: EngineSetup): Promise<OpenedState> {
   }
 }
 
+/** What the system says of a state directory that can't be made or written. */
+function unusable(error: unknown, what: 'made' | 'written', directory: string): MerganserError {
+  const code = (error as { code?: string }).code ?? 'unknown'
+  return new MerganserError(
+    code === 'ENOSPC' || code === 'EDQUOT' ? 'STATE_FULL' : 'STATE_UNUSABLE',
+    `the state directory can't be ${what}: ${code}`,
+    { place: { file: directory }, advice: 'choose a directory that can be written, with --state DIR', cause: error },
+  )
+}
+
 async function prepare({ disk }: Environment, directory: string): Promise<void> {
   try {
     await disk.makeDirectory(directory)
   } catch (error) {
-    const code = (error as { code?: string }).code ?? 'unknown'
-    throw new MerganserError(
-      code === 'ENOSPC' || code === 'EDQUOT' ? 'STATE_FULL' : 'STATE_UNUSABLE',
-      `the state directory can't be made: ${code}`,
-      { place: { file: directory }, advice: 'choose a directory that can be written, with --state DIR', cause: error },
-    )
+    throw unusable(error, 'made', directory)
   }
 }
 
@@ -78,12 +83,7 @@ export async function lockState({ processes }: Environment, directory: string): 
   try {
     taken = await processes.lock(path)
   } catch (error) {
-    const code = (error as { code?: string }).code ?? 'unknown'
-    throw new MerganserError(
-      code === 'ENOSPC' || code === 'EDQUOT' ? 'STATE_FULL' : 'STATE_UNUSABLE',
-      `the state directory can't be written: ${code}`,
-      { place: { file: directory }, advice: 'choose a directory that can be written, with --state DIR', cause: error },
-    )
+    throw unusable(error, 'written', directory)
   }
   const { lock, holder } = taken
   if (lock === undefined) {

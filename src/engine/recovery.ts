@@ -72,14 +72,13 @@ function parseRecord(parser: LineParser, chunk: LogChunk, line: number, record: 
     parser.parse(chunk.bytes, chunk.starts[line]!, chunk.ends[line]!, into)
   } catch (error) {
     if (!(error instanceof MerganserError)) throw error
-    const { file } = unreadable(chunk, record, '').place
     throw located(
       new MerganserError(error.code, `record ${String(record)} can't be read back: ${error.message}`, {
-        place: { ...error.place, ...(file === undefined ? {} : { file }) },
+        place: { ...error.place, file: chunk.path },
         advice:
           'the tables and replicas of a log must stay configured; --fresh begins anew and keeps the old state aside',
       }),
-      file,
+      chunk.path,
       line + 1,
     )
   }
