@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { MerganserError } from '../core/errors.ts'
+import type { ScriptReader } from '../engine/run-script.ts'
 import { stdinIsFile } from './shell.ts'
 
 const CHUNK = 256 * 1024
@@ -14,6 +15,8 @@ export interface Input {
   readonly bytes: number | undefined
   /** Its contents, once. Throws INTERRUPTED on an abort, BAD_INPUT_FILE where reading fails. */
   readonly chunks: (signal: AbortSignal) => AsyncIterable<Buffer>
+  /** The same, once, for who has a place for them; absent where one has to wait for the bytes. */
+  readonly reader?: () => ScriptReader
 }
 
 /** The named files, standard input for `-` or none, all looked at before anything starts. Throws BAD_INPUT_FILE. */
@@ -34,7 +37,8 @@ function stdin(): Input {
     bytes: undefined,
     chunks: (signal) => {
       const file = stdinIsFile()
-      const stream = file ? createReadStream('', { fd: 0, highWaterMark: CHUNK, autoClose: false }) : process.stdin
+      const stream = () =>
+        file ? createReadStream('', { fd: 0, highWaterMark: CHUNK, autoClose: false }) : process.stdin
       return read(STDIN, stream, signal)
     },
   }
@@ -49,7 +53,8 @@ async function fileInput(name: string): Promise<Input> {
       return {
         file: name,
         bytes: stat.isFile() ? stat.size : undefined,
-        chunks: (signal) => read(name, createReadStream(name, { highWaterMark: CHUNK }), signal),
+        chunks: (signal) => read(name, () => createReadStream(name, { highWaterMark: CHUNK }), signal),
+        ...(stat.isFile() ? { reader: () => new FileReader(name) } : {}),
       }
     } finally {
       await handle.close()
@@ -59,7 +64,32 @@ async function fileInput(name: string): Promise<Input> {
   }
 }
 
-async function* read(name: string, stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+/** Reads a file from its beginning to its end into other people's memory. */
+class FileReader implements ScriptReader {
+  readonly #name: string
+  #handle: Promise<FileHandle> | undefined
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  async read(into: Uint8Array): Promise<number> {
+    try {
+      this.#handle ??= open(this.#name, 'r')
+      return (await (await this.#handle).read(into, 0, into.length, null)).bytesRead
+    } catch (error) {
+      throw unreadable(this.#name, codeOf(error), error)
+    }
+  }
+
+  async close(): Promise<void> {
+    const handle = await this.#handle?.catch(() => undefined)
+    await handle?.close()
+  }
+}
+
+async function* read(name: string, open: () => Readable, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+  const stream = open()
   addAbortSignal(signal, stream)
   try {
     for await (const chunk of stream) yield chunk as Buffer

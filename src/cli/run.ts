@@ -141,12 +141,12 @@ async function runScripts(
   const progress = await startProgress(shell, { unit: 'lines', total, quiet: options.quiet ?? false })
   const before = { lines: 0, bytes: 0 }
   try {
-    for (const { file, bytes, chunks } of inputs) {
+    for (const { file, bytes, chunks, reader } of inputs) {
       if (shell.interrupted.aborted) return
       let lines = 0
       const exited = await runScript(
         session,
-        { file, chunks: chunks(shell.interrupted) },
+        { file, chunks: chunks(shell.interrupted), ...(reader === undefined ? {} : { reader: reader() }) },
         {
           keepGoing: options.keepGoing ?? false,
           signal: shell.interrupted,

@@ -62,6 +62,30 @@ export function misfit(capabilities: Capabilities, type: ColumnType, text: strin
   }
 }
 
+/**
+ * Whether a database of these capabilities surely holds every common value of a type, but for its length: printable
+ * ASCII text, numbers in plain digits (decimals of 15 at most), dates and times of the years 1970 to 2261 to the
+ * millisecond. What is more, `misfit` must be asked for.
+ */
+export function holdsCommon(capabilities: Capabilities, type: ColumnType): boolean {
+  const { decimalDigits, negativeZero, timestampDigits, nanosecondYears, minYear, maxYear } = capabilities
+  const holds = ([first, last]: readonly [number, number]) => first <= 1970 && last >= 2261
+  switch (type.name) {
+    case 'decimal':
+      return decimalDigits >= 15
+    case 'float64':
+      return negativeZero
+    case 'date':
+      return holds([minYear, maxYear])
+    case 'timestamp': {
+      const fine = nanosecondYears === undefined || (type.scale ?? 9) <= 6 || holds(nanosecondYears)
+      return fine && timestampDigits >= 3 && holds([minYear, maxYear])
+    }
+    default:
+      return true
+  }
+}
+
 function jsonMisfit(capabilities: Capabilities, text: string): string | undefined {
   if (!text.includes('\\u0000') || !/(?:^|[^\\])(?:\\\\)*\\u0000/.test(text)) return undefined
   if (!capabilities.nulInJson) return 'its JSON holds no \\u0000'
@@ -200,7 +224,8 @@ export interface ReplicaStore {
   /**
    * Joins the rows, each key at most once in a batch: per column the greater of the stored and the incoming stamp, the
    * greater tombstone, then normal form. A register never goes back to a smaller stamp (I5). Idempotent; durable on
-   * return. Rejected rows are left out, the rest goes on.
+   * return. Rejected rows are left out, the rest goes on. The batch may lie in memory that others see too, so that
+   * `TextDecoder` refuses it (`Buffer.toString` doesn't), and is read no more once the promise has settled.
    */
   writeRows(table: TableSchema, batch: RowBatch): Promise<WriteResult>
   /** Records how far the log is in the database; `inUse: false` at the end of an orderly session. */

@@ -35,6 +35,8 @@ export interface RowBatch extends KeyBatch {
   readonly stamps: readonly TextColumn[]
   /** The tombstone's full stamp text. */
   readonly deleted: TextColumn
+  /** Where the bytes are lent: says that nobody reads them any more. Called once. */
+  readonly release?: () => void
 }
 
 /** One row out of a batch, for code that isn't hot: tests, documents, reports. */

@@ -44,6 +44,16 @@ export class HybridClock {
     return this.#last
   }
 
+  /** The reading of the wall clock that `next` uses. */
+  get wall(): bigint {
+    return this.#wall
+  }
+
+  /** The greatest time that `observe` surely takes. */
+  get bound(): bigint {
+    return this.#wall + this.#futureBound
+  }
+
   /** Rises above a time that came from elsewhere. Throws FUTURE_STAMP, and stays, where it is too far ahead. */
   observe(time: bigint): void {
     if (time <= this.#last) return

@@ -53,6 +53,7 @@ export const ErrorCodes = {
   OPLOG_DAMAGED: ExitStatus.state,
   OPLOG_MISSING: ExitStatus.state,
   MEMORY_LIMIT: ExitStatus.state,
+  KERNEL_FAILED: ExitStatus.state,
   // ours
   INTERRUPTED: ExitStatus.interrupted,
   BUG: ExitStatus.state,

@@ -6,8 +6,8 @@ import { parseStamp, stampText, type Stamp } from './stamp.ts'
 /** The row, in normal form, that a batch's row stands for. Throws SCHEMA_MISMATCH where a stamp is unreadable. */
 export function rowOfStamped(stamped: StampedRow): Row {
   return normalRow(
-    stamped.cells.map((cell) => (cell === null ? undefined : { value: cell.value, stamp: stampOf(cell.stamp) })),
-    stamped.deleted === null ? undefined : stampOf(stamped.deleted),
+    stamped.cells.map((cell) => (cell === null ? undefined : { value: cell.value, stamp: stampOfText(cell.stamp) })),
+    stamped.deleted === null ? undefined : stampOfText(stamped.deleted),
   )
 }
 
@@ -37,7 +37,8 @@ export function withoutForeign(cached: Row | undefined, found: Row, foreign: (co
   return { registers, tombstone: found.tombstone }
 }
 
-function stampOf(text: string): Stamp {
+/** A stamp of a database's row. Throws SCHEMA_MISMATCH where it is unreadable. */
+export function stampOfText(text: string): Stamp {
   const stamp = parseStamp(text)
   if (stamp !== undefined) return stamp
   throw new MerganserError('SCHEMA_MISMATCH', `a stamp in the database is unreadable: ${text.slice(0, 60)}`, {

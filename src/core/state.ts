@@ -1,13 +1,12 @@
+import type { FastPath } from './fast-path.ts'
 import type { KeyBatch, RowBatch } from './batch.ts'
+import type { ReplicaId, TableId } from './ids.ts'
 import type { Row } from './row.ts'
 import type { Stamp } from './stamp.ts'
 import { ShortTexts } from './short-texts.ts'
 import { MAX_COLUMNS, type TableSchema } from './table.ts'
 
-/** A replica's number, in configured order from 0. */
-export type ReplicaId = number
-/** A table's number, in configured order from 0; the first is the default table. */
-export type TableId = number
+export type { ReplicaId, TableId }
 
 /**
  * The canonical bytes of one row operation: key bytes (`key.ts`), and for a SET the cells. One object is filled by the
@@ -115,6 +114,8 @@ export interface MergeResult {
   readonly done: boolean
   /** What `into`'s log takes, per table: only the registers and tombstones that are new to it, with their own stamps. */
   readonly took: readonly TableRows[]
+  /** The state wrote those lines itself (`FastPath`); `took` is empty then. */
+  readonly logged?: boolean
   /** Rows whose normal form changed. */
   readonly rows: number
   readonly conflicts: number
@@ -133,7 +134,7 @@ export interface UndoResult {
 }
 
 export interface ChangeResult {
-  /** The rows changed after the position asked from, each once, as they are now. */
+  /** The rows changed after the position asked from, each once, as they are now, in any order. */
   readonly changed: readonly TableRows[]
   readonly rows: number
   /**
@@ -165,10 +166,16 @@ export interface Digest {
  * comes in as stamps, bytes come out. Two implementations: the model in `core/model/`, which is the specification, and
  * the kernel.
  *
+ * Positions are record numbers that were handed out: by `records`, `merge` or `changes`, in this session or one whose
+ * log was read back. What is asked for from such a position on is complete; from another it may not be.
+ *
  * Records: each SET, DELETE and GET is one record of its replica's log; a row that a merge takes is one for each of its
  * distinct stamps, an undone row one. The state counts them; the engine writes them, and both counts must agree.
  */
 export interface ReplicaState {
+  /** The way of the common lines, where the implementation has one. */
+  readonly fast?: FastPath
+
   addTable(schema: TableSchema): TableId
   addReplica(name: string): ReplicaId
 

@@ -92,7 +92,7 @@ export class Flusher {
   setBack(position: number): void {
     this.#position = Math.min(this.#position, position)
     this.#cursor = this.#position
-    this.#ahead = undefined
+    this.#dropAhead()
   }
 
   /** Lets a flush begin, now or after the one that is running. */
@@ -127,30 +127,60 @@ export class Flusher {
     } catch (error) {
       this.#failure = asProblem(error, this.#options.lane.replica)
     }
+    // Nobody writes what was gathered ahead, unless it goes on.
+    this.#dropAhead()
     this.#running = undefined
   }
 
   /** Writes one batch; false where there was nothing to write. */
   async #batch(): Promise<boolean> {
-    const { replica, state, lane, reads, clock, durable, events } = this.#options
+    const { replica, reads } = this.#options
+    const changes = this.#next()
+    try {
+      if (changes.rows === 0) {
+        this.#position = Math.max(this.#position, changes.upTo)
+        this.#cursor = this.#position
+        return false
+      }
+      if (changes.lookups.length > 0) await reads.resolve(replica, changes.lookups)
+      else await this.#join(changes)
+      return true
+    } finally {
+      giveBack(changes)
+    }
+  }
+
+  /** The batch that was gathered ahead, if it is the next one. */
+  #next(): ChangeResult {
+    const ahead = this.#ahead
+    if (ahead?.from === this.#cursor) {
+      this.#ahead = undefined
+      return ahead.changes
+    }
+    this.#dropAhead()
+    return this.#options.state.changes(this.#options.replica, this.#cursor, BOUNDS)
+  }
+
+  #dropAhead(): void {
     const ahead = this.#ahead
     this.#ahead = undefined
-    const changes = ahead?.from === this.#cursor ? ahead.changes : state.changes(replica, this.#cursor, BOUNDS)
-    if (changes.rows === 0) {
-      this.#position = Math.max(this.#position, changes.upTo)
-      this.#cursor = this.#position
-      return false
-    }
-    if (changes.lookups.length > 0) {
-      await reads.resolve(replica, changes.lookups)
-      return true
-    }
+    if (ahead !== undefined) giveBack(ahead.changes)
+  }
+
+  /** Writes a batch once its records are durable. */
+  async #join(changes: ChangeResult): Promise<void> {
+    const { replica, lane, clock, durable, events } = this.#options
     await durable(replica, changes.records)
     const from = this.#cursor
     const started = clock.milliseconds()
     const retries = lane.retries
     const writing = this.#write(changes)
-    if (!changes.done) await this.#gatherAhead(changes.upTo, writing)
+    try {
+      if (!changes.done) await this.#gatherAhead(changes.upTo, writing)
+    } finally {
+      // Whatever happens, the batch is read until then.
+      await writing.catch(() => undefined)
+    }
     const { written, stale } = await writing
     // A store that was opened anew meanwhile may have set the position back.
     if (this.#cursor === from) {
@@ -166,7 +196,6 @@ export class Flusher {
       tries: 1 + lane.retries - retries,
       milliseconds: clock.milliseconds() - started,
     })
-    return true
   }
 
   /** Gathers the next batch once this one is on its way, so that the database needn't wait for it. */
@@ -203,6 +232,11 @@ export class Flusher {
     }
     return { written, stale }
   }
+}
+
+/** The rows were written, or nobody will write them: their bytes may be used again. */
+function giveBack({ changed }: ChangeResult): void {
+  for (const { batch } of changed) batch.release?.()
 }
 
 function asProblem(error: unknown, replica: string): MerganserError {

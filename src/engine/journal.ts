@@ -78,15 +78,24 @@ export class Journal {
   }
 
   /**
-   * Rows that a merge took or that UNDO restored: a line for each distinct stamp.
+   * Rows that a merge took or that UNDO restored: a line for each distinct stamp. Gives the batches back.
    * @param records how many the state counted
    */
   rows(replica: ReplicaId, rows: readonly TableRows[], records: number): void {
+    // Behind what the state wrote itself.
+    const out = this.keepsLines ? this.#sequencer.lines(replica) : undefined
     this.#sequencer.wrote(replica, records)
-    if (!this.keepsLines) return
     let lines = 0
-    for (const part of rows) lines += this.#lines.rows(this.#sequencer.lines(replica), replica, part)
-    assert(lines === records, 'log and state count the same records')
+    for (const part of rows) {
+      if (out !== undefined) lines += this.#lines.rows(out, replica, part)
+      part.batch.release?.()
+    }
+    assert(out === undefined || lines === records, 'log and state count the same records')
+  }
+
+  /** Lines that the state wrote itself. */
+  stateRows(replica: ReplicaId, records: number): void {
+    this.#sequencer.stateWrote(replica, records)
   }
 
   remark(replica: ReplicaId, text: string): void {

@@ -7,6 +7,8 @@ import { breathe } from './pace.ts'
  * the rows of a step stay in the processor's cache from its first look at them to the last.
  */
 const STEP = { rows: 4_000, bytes: 16 * 1024 * 1024 }
+/** The same where the state writes the lines itself. */
+const LOGGED_STEP = { rows: 20_000, bytes: 16 * 1024 * 1024 }
 /** Conflicts that a merge's remarks list; the others are counted. */
 const LISTED = 10_000
 /** Conflicts that a report lists. */
@@ -26,14 +28,17 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
   let rows = 0
   let conflicts = 0
   let listed = 0
+  const bounds = state.fast === undefined ? STEP : LOGGED_STEP
   for (let done = false; !done;) {
     const before = state.records(into)
-    const step = state.merge(into, from, position, STEP, Math.max(0, LISTED - listed))
+    const step = state.merge(into, from, position, bounds, Math.max(0, LISTED - listed))
     if (step.incomplete !== undefined) {
       await context.reads.resolve(into, step.incomplete)
       continue
     }
-    journal.rows(into, step.took, state.records(into) - before)
+    const records = state.records(into) - before
+    if (step.logged === true) journal.stateRows(into, records)
+    else journal.rows(into, step.took, records)
     for (const conflict of step.listed) {
       if (conflict.sameStamp) counts.twins++
       const reported = context.conflicts.length < REPORTED
@@ -45,9 +50,12 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
     listed += step.listed.length
     conflicts += step.conflicts
     rows += step.rows
+    const stuck = !step.done && step.position === position && records === 0
     position = step.position
     done = step.done
     if (!done) await breathe(context)
+    // No room for its lines: what was handed over must become durable first.
+    if (stuck) await context.log.progress()
   }
   counts.conflicts += conflicts
   counts.replicas[into]!.merged += rows

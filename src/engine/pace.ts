@@ -10,13 +10,16 @@ export function pace(context: EngineContext): Promise<void> | undefined {
   sequencer.handOver()
   reads.dispatch()
   reads.check()
-  if (state.rows() > limits.memoryRows) {
-    throw new MerganserError('MEMORY_LIMIT', `the session holds more than ${String(limits.memoryRows)} rows`, {
-      advice: 'raise limits.memoryRows, or run the script in parts: the next run goes on where this one ended',
-    })
-  }
-  const full = context.log.full || sequencer.outputFull || sequencer.unanswered >= limits.pendingReads
+  if (state.rows() > limits.memoryRows) throw tooManyRows(context)
+  const full = context.log.full || sequencer.outputFull || sequencer.unanswered >= limits.pendingReads || sequencer.held
   return full ? room(context) : undefined
+}
+
+/** The session holds as many rows as it may. */
+export function tooManyRows({ limits }: EngineContext): MerganserError {
+  return new MerganserError('MEMORY_LIMIT', `the session holds more than ${String(limits.memoryRows)} rows`, {
+    advice: 'raise limits.memoryRows, or run the script in parts: the next run goes on where this one ended',
+  })
 }
 
 /** As `pace`, and lets other work in. */
@@ -26,7 +29,8 @@ export async function breathe(context: EngineContext): Promise<void> {
 }
 
 async function room(context: EngineContext): Promise<void> {
-  while (context.sequencer.unanswered >= context.limits.pendingReads) {
+  const { sequencer, limits } = context
+  while (sequencer.unanswered >= limits.pendingReads || (sequencer.held && sequencer.unanswered > 0)) {
     await context.reads.settled(false)
     context.sequencer.handOver()
   }

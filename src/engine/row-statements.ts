@@ -100,7 +100,7 @@ function kept({ clock }: EngineContext, stamp: Stamp): Stamp {
 
 /** Throws VALUE_REFUSED where the replica's database can't hold the key or a value exactly (I8). */
 function checkFits(context: EngineContext, statement: Statement): void {
-  const { replica, table, input, plain } = statement
+  const { replica, table, input, plain, common } = statement
   const { capabilities, name } = context.replicas[replica]!
   const schema = context.catalog.tables[table]!
   const refuse = (column: string, reason: string): never => {
@@ -113,7 +113,7 @@ function checkFits(context: EngineContext, statement: Statement): void {
   }
   const bytes = input.count === 0 ? 0 : input.ends[input.count - 1]!
   // Plain text is printable ASCII: only its length could be refused.
-  if (plain && bytes <= capabilities.valueBytes) return
+  if ((plain || common) && bytes <= capabilities.valueBytes) return
   for (let i = 0; i < input.count; i++) {
     const text = input.cell(i)
     const column = schema.values[input.columns[i]!]!

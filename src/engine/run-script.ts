@@ -1,16 +1,26 @@
 import { MerganserError } from '../core/errors.ts'
+import type { FastPath } from '../core/fast-path.ts'
 import { located } from '../script/errors.ts'
-import { LineReader } from '../script/line-reader.ts'
+import { LineReader, type Line } from '../script/line-reader.ts'
 import { LOG_LIMITS } from '../script/limits.ts'
 import { LineParser } from '../script/parser.ts'
 import { Statement } from '../script/statement.ts'
 import type { Origin } from './context.ts'
+import { FastLines } from './fast-lines.ts'
 import type { Session } from './session.ts'
 
 export interface ScriptSource {
   /** For messages and remarks. */
   readonly file: string
   readonly chunks: AsyncIterable<Buffer> | Iterable<Buffer>
+  /** The same bytes for who has a place for them: used instead of `chunks` where lines are executed where they lie. */
+  readonly reader?: ScriptReader
+}
+
+export interface ScriptReader {
+  /** Reads the next bytes, gives their number, 0 at the end. One call at a time. */
+  read(into: Uint8Array): Promise<number>
+  close(): Promise<void>
 }
 
 export interface RunOptions {
@@ -46,29 +56,83 @@ class ScriptRun {
   #parser: LineParser
   readonly #statement = new Statement()
   readonly #origin: Origin
+  readonly #fast: FastLines | undefined
   #bytes = 0
   #turn: number
 
   constructor(session: Session, source: ScriptSource, options: RunOptions) {
     const { limits } = session.setup
+    const { fast } = session.context.state
     this.#session = session
     this.#source = source
     this.#options = options
     this.#reader = new LineReader(limits.lineBytes)
     this.#parser = new LineParser(session.context.catalog, limits)
     this.#origin = { file: source.file }
+    this.#fast = fast === undefined ? undefined : new FastLines(session.context, fast)
     this.#turn = session.context.wall.milliseconds()
   }
 
   async run(): Promise<boolean> {
-    const { engine } = this.#session
-    engine.begin()
-    for await (const chunk of this.#source.chunks) {
-      if (this.#bytes === 0 && chunk.subarray(0, OPLOG.length).equals(OPLOG)) this.#expectOplog()
-      this.#bytes += chunk.length
-      this.#reader.push(chunk)
-      if (await this.#lines()) return true
+    this.#session.engine.begin()
+    if (this.#fast === undefined) return await this.#runChunks((chunk) => this.#take(chunk))
+    const { fast } = this.#session.context.state
+    const { reader } = this.#source
+    if (reader !== undefined) return await this.#runReader(fast!, this.#fast, reader)
+    return await this.#runChunks((chunk) => this.#takeCopied(this.#fast!, chunk))
+  }
+
+  async #runChunks(take: (chunk: Buffer) => Promise<boolean>): Promise<boolean> {
+    for await (const chunk of this.#source.chunks) if (await take(chunk)) return true
+    return await this.#end()
+  }
+
+  /** While the lines of one buffer are executed, the other one is read into. */
+  async #runReader(fast: FastPath, lines: FastLines, reader: ScriptReader): Promise<boolean> {
+    const read = (index: 0 | 1) => {
+      const reading = reader.read(fast.input(index))
+      // It is awaited later.
+      reading.catch(() => undefined)
+      return reading
     }
+    let index: 0 | 1 = 0
+    let reading: Promise<number> | undefined = read(index)
+    try {
+      for (;;) {
+        const length: number = await reading
+        reading = undefined
+        if (length === 0) return await this.#end()
+        const other: 0 | 1 = index === 0 ? 1 : 0
+        if (lines.steady) reading = read(other)
+        if (await this.#take(lines.chunk(index, length))) return true
+        reading ??= read(other)
+        index = other
+      }
+    } finally {
+      // Nobody may use the buffers before.
+      await reading?.catch(() => undefined)
+      await reader.close()
+    }
+  }
+
+  /** Takes a chunk to where its lines can be executed; it may not fit at once. */
+  async #takeCopied(lines: FastLines, chunk: Buffer): Promise<boolean> {
+    for (let from = 0; from < chunk.length;) {
+      const part = lines.copied(chunk, from)
+      from += part.length
+      if (await this.#take(part)) return true
+    }
+    return false
+  }
+
+  async #take(chunk: Buffer): Promise<boolean> {
+    if (this.#bytes === 0 && chunk.subarray(0, OPLOG.length).equals(OPLOG)) this.#expectOplog()
+    this.#bytes += chunk.length
+    this.#reader.push(chunk)
+    return await this.#lines()
+  }
+
+  async #end(): Promise<boolean> {
     this.#reader.end()
     return await this.#lines()
   }
@@ -82,8 +146,13 @@ class ScriptRun {
   /** Executes the lines that are there; true at EXIT or where the run was interrupted. */
   async #lines(): Promise<boolean> {
     const { engine } = this.#session
+    const fast = this.#fast
     for (;;) {
-      for (let i = 0; i < BLOCK; i++) {
+      let lines = 0
+      while (lines < BLOCK && fast?.full !== true) {
+        const ran = fast?.run(this.#reader) ?? 0
+        lines += ran
+        if (ran > 0) continue
         const step = this.#step()
         if (step === 'exit') return true
         if (step === 'none') {
@@ -91,9 +160,11 @@ class ScriptRun {
           return this.#options.signal?.aborted ?? false
         }
         if (step !== 'done') await this.#finish(step)
+        lines++
       }
       const wait = engine.pace()
       if (wait !== undefined) await wait
+      if (fast?.full === true) await fast.room()
       if (this.#options.signal?.aborted === true) return true
       await this.#letOthersIn()
     }
@@ -104,7 +175,7 @@ class ScriptRun {
     const statement = this.#statement
     const origin = this.#origin
     try {
-      const line = this.#reader.next()
+      const line = this.#line()
       if (line === undefined) return 'none'
       this.#parser.parse(line.buffer, line.start, line.end, statement)
       origin.line = line.number
@@ -115,6 +186,14 @@ class ScriptRun {
       this.#problem(error)
       return 'done'
     }
+  }
+
+  /** The next line, in memory that only this thread sees. */
+  #line(): Line | undefined {
+    if (this.#fast === undefined) return this.#reader.next()
+    this.#fast.follow(this.#reader)
+    const line = this.#reader.next()
+    return line === undefined ? undefined : this.#fast.own(line)
   }
 
   async #finish(step: Promise<void>): Promise<void> {

@@ -8,8 +8,11 @@ import type { EngineSetup } from './setup.ts'
 export interface SessionLog {
   /** False for a dry run's: lines need not be written at all. */
   readonly keeps: boolean
-  /** Appends whole lines, of which `records` are records. Not durable before `durable` says so. */
-  append(replica: ReplicaId, lines: Uint8Array, records: number): void
+  /**
+   * Appends whole lines, of which `records` are records. Not durable before `durable` says so. Copied at once, unless
+   * `release` comes along: the bytes stay then as they are until it is called, which happens once.
+   */
+  append(replica: ReplicaId, lines: Uint8Array, records: number, release?: () => void): void
   /** Appends `# text`. */
   remark(replica: ReplicaId, text: string): void
   /** Records appended so far. */
@@ -19,6 +22,8 @@ export interface SessionLog {
   /** Whether to wait for `room` before more is appended. */
   readonly full: boolean
   room(): Promise<void>
+  /** Resolves when some of what was appended has become durable: its bytes are released. */
+  progress(): Promise<void>
   close(): Promise<void>
 }
 
@@ -33,8 +38,8 @@ export class DurableLog implements SessionLog {
     this.#group = group
   }
 
-  append(replica: ReplicaId, lines: Uint8Array, records: number): void {
-    this.#writers[replica]!.append(lines, records)
+  append(replica: ReplicaId, lines: Uint8Array, records: number, release?: () => void): void {
+    this.#writers[replica]!.append(lines, records, release)
   }
 
   remark(replica: ReplicaId, text: string): void {
@@ -57,6 +62,10 @@ export class DurableLog implements SessionLog {
     return this.#group.room()
   }
 
+  progress(): Promise<void> {
+    return this.#group.progress()
+  }
+
   close(): Promise<void> {
     return this.#group.close()
   }
@@ -73,8 +82,9 @@ export class NoLog implements SessionLog {
     this.#records = [...records]
   }
 
-  append(replica: ReplicaId, _lines: Uint8Array, records: number): void {
+  append(replica: ReplicaId, _lines: Uint8Array, records: number, release?: () => void): void {
     this.#records[replica]! += records
+    release?.()
   }
 
   remark(): void {
@@ -90,6 +100,10 @@ export class NoLog implements SessionLog {
   }
 
   room(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  progress(): Promise<void> {
     return Promise.resolve()
   }
 

@@ -11,6 +11,7 @@ import { reportForeign, type EngineContext, type Replica } from './context.ts'
 import { adopt, type Adoption } from './databases.ts'
 import { Engine } from './engine.ts'
 import { Journal } from './journal.ts'
+import { fastSettings } from './fast-settings.ts'
 import { closeLogs, openState, positionsPath, type OpenedState } from './opening.ts'
 import { Output } from './output.ts'
 import { PositionKeeper } from './position-keeper.ts'
@@ -66,6 +67,7 @@ async function recover(setup: EngineSetup, { logs, others }: OpenedState): Promi
   const state = setup.makeState(setup.limits)
   for (const table of setup.tables) state.addTable(table)
   for (const name of names) state.addReplica(name)
+  state.fast?.begin(fastSettings(setup, catalog))
   const keeper = new PositionKeeper(
     logs.map(({ name, logId, position }) => ({ name, log: logId, position })),
     others,
@@ -118,7 +120,7 @@ export class Session {
         })
       },
     })
-    const sequencer = new Sequencer(setup.replicas.length, this.#log, this.output)
+    const sequencer = new Sequencer(setup.replicas.length, this.#log, this.output, state.fast)
     const bound = BigInt(setup.limits.futureSeconds) * 1_000_000_000n
     const replicas: Replica[] = []
     this.context = {

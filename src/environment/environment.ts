@@ -30,8 +30,16 @@ export interface DiskFile {
   size(): Promise<number>
   /** Bytes from `position`; fewer at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>
+  /** Reads bytes from `position` to where they are wanted; gives their number, fewer at the end of the file. */
+  readInto(into: Uint8Array, position: number): Promise<number>
   /** Writes all of the buffers at the end of the file, in order. Not durable until `datasync`. */
   append(buffers: readonly Uint8Array[]): Promise<void>
+  /**
+   * As `append`, in a thread of its own, and a last line behind them: `seal`, then the CRC-32 of the buffers and `seal`,
+   * begun with `crc`, in eight hexadecimal digits, and a line end. Gives that checksum. The bytes must stand until it
+   * settles. Undefined, and nothing is done, where the caller's thread is as good a place for the checksum.
+   */
+  appendSealed?(buffers: readonly Uint8Array[], crc: number, seal: Uint8Array): Promise<number> | undefined
   /** Cuts the file. */
   truncate(size: number): Promise<void>
   /** Durable on return. After a failure nothing may be taken for durable any more. */

@@ -2,10 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import type { Appender } from './appender.ts'
+import { after, MAX_BUFFERS, sharedBytes } from './buffers.ts'
 import type { Disk, DiskFile } from './environment.ts'
 
-/** Most buffers that one system call takes, on every system. */
-const MAX_BUFFERS = 1024
+/** So many bytes in shared memory are worth starting a thread that checksums and writes them, and using it. */
+const WORTH_STARTING = 1024 * 1024
+const WORTH_POSTING = 64 * 1024
 
 // A symbolic link isn't followed. O_NONBLOCK: to open a pipe in the place of a file must not hang.
 const SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -17,8 +20,15 @@ const FLAGS = {
 
 /** The file system. Every call runs on libuv's threads, syncs too: the main thread never waits for the disk. */
 export class NodeDisk implements Disk {
+  readonly #appender: Appender | undefined
+
+  /** @param appender the thread for what is large: without it `appendSealed` is left to the caller */
+  constructor(appender?: Appender) {
+    this.#appender = appender
+  }
+
   async open(path: string, mode: 'read' | 'append' | 'create'): Promise<DiskFile> {
-    return new NodeFile(await openRegular(path, FLAGS[mode]))
+    return new NodeFile(await openRegular(path, FLAGS[mode]), this.#appender)
   }
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
@@ -102,9 +112,11 @@ export class NodeDisk implements Disk {
 
 class NodeFile implements DiskFile {
   readonly #handle: FileHandle
+  readonly #appender: Appender | undefined
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, appender: Appender | undefined) {
     this.#handle = handle
+    this.#appender = appender
   }
 
   async size(): Promise<number> {
@@ -113,13 +125,17 @@ class NodeFile implements DiskFile {
 
   async read(position: number, length: number): Promise<Uint8Array> {
     const buffer = Buffer.allocUnsafeSlow(length)
+    return buffer.subarray(0, await this.readInto(buffer, position))
+  }
+
+  async readInto(into: Uint8Array, position: number): Promise<number> {
     let filled = 0
-    while (filled < length) {
-      const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled)
+    while (filled < into.length) {
+      const { bytesRead } = await this.#handle.read(into, filled, into.length - filled, position + filled)
       if (bytesRead === 0) break
       filled += bytesRead
     }
-    return buffer.subarray(0, filled)
+    return filled
   }
 
   async append(buffers: readonly Uint8Array[]): Promise<void> {
@@ -128,6 +144,13 @@ class NodeFile implements DiskFile {
       const { bytesWritten } = await this.#handle.writev(rest.slice(0, MAX_BUFFERS))
       rest = after(rest, bytesWritten)
     }
+  }
+
+  appendSealed(buffers: readonly Uint8Array[], crc: number, seal: Uint8Array): Promise<number> | undefined {
+    const appender = this.#appender
+    if (appender === undefined) return undefined
+    if (sharedBytes(buffers) < (appender.started ? WORTH_POSTING : WORTH_STARTING)) return undefined
+    return appender.append(this, { descriptor: this.#handle.fd, buffers, crc, seal })
   }
 
   async truncate(size: number): Promise<void> {
@@ -140,17 +163,8 @@ class NodeFile implements DiskFile {
 
   async close(): Promise<void> {
     await this.#handle.close()
+    await this.#appender?.leave(this)
   }
-}
-
-/** What is left of the buffers once their first `written` bytes are on disk: a write may be short. */
-export function after(buffers: readonly Uint8Array[], written: number): Uint8Array[] {
-  let left = written
-  let first = 0
-  while (first < buffers.length && left >= buffers[first]!.length) left -= buffers[first++]!.length
-  const rest = buffers.slice(first)
-  if (left > 0) rest[0] = rest[0]!.subarray(left)
-  return rest
 }
 
 async function openRegular(path: string, flags: number): Promise<FileHandle> {

@@ -3,7 +3,7 @@ import { MerganserError } from '../core/errors.ts'
 import type { TableSchema } from '../core/table.ts'
 import type { StoreMeta, WriteResult } from '../connectors/connector.ts'
 import type { Thread, Threads } from '../environment/environment.ts'
-import { fromWire, type CallName, type Calls, type OpenRequest, type Response } from './protocol.ts'
+import { fromWire, portable, type CallName, type Calls, type OpenRequest, type Response } from './protocol.ts'
 
 interface Waiting {
   readonly replica: string
@@ -119,7 +119,7 @@ export class RemoteStore {
   }
 
   writeRows(table: TableSchema, batch: RowBatch): Promise<WriteResult> {
-    return this.#call('writeRows', { table, batch })
+    return this.#call('writeRows', { table, batch: portable(batch) })
   }
 
   writeMeta(meta: Omit<StoreMeta, 'logId'>): Promise<undefined> {

@@ -76,6 +76,32 @@ export function fromWire(wire: WireError, replica: string): MerganserError {
   return error
 }
 
+/**
+ * A batch as it crosses to a thread: its bytes only. What lies in shared memory is seen there, not copied. Views of
+ * large buffers are cut out, since a clone would take the whole buffer along.
+ */
+export function portable({ rows, keys, values, stamps, deleted }: RowBatch): RowBatch {
+  return {
+    rows,
+    keys: keys.map(cutOut),
+    values: values.map(cutOut),
+    stamps: stamps.map(cutOut),
+    deleted: cutOut(deleted),
+  }
+}
+
+function cutOut(column: TextColumn): TextColumn {
+  const { bytes, ends, nulls } = column
+  if ([bytes, ends, nulls].every((array) => array === undefined || isWhole(array))) return column
+  const own = { bytes: isWhole(bytes) ? bytes : bytes.slice(), ends: isWhole(ends) ? ends : ends.slice() }
+  return nulls === undefined ? own : { ...own, nulls: isWhole(nulls) ? nulls : nulls.slice() }
+}
+
+/** Whether a clone of the view is worth its bytes; shared memory isn't cloned. */
+function isWhole({ buffer, byteLength }: Uint8Array | Uint32Array): boolean {
+  return !(buffer instanceof ArrayBuffer) || buffer.byteLength <= byteLength * 2 + 1024
+}
+
 /** The buffers of a batch that may be given away: those that are nobody else's. */
 export function buffersOf(batch: RowBatch): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>()

@@ -9,6 +9,7 @@ import type { EngineSetup } from '../engine/setup.ts'
 import type { Report } from '../engine/report.ts'
 import { Statement } from '../script/statement.ts'
 import type { TableShapes } from './options.ts'
+import { RowWriter } from './row-writer.ts'
 
 /** Writes between two looks at clock, logs and memory. */
 const BLOCK = 64
@@ -51,13 +52,20 @@ export async function openTyped<Tables extends TableShapes>(setup: EngineSetup):
 export class TypedSession<Tables extends TableShapes> {
   readonly #session: Session
   readonly #statement = new Statement()
+  readonly #origin = {}
+  /** By the table's number. */
+  readonly #writers: readonly RowWriter[]
   readonly #opened: number
+  /** The names that the last statement was for: the next one's are mostly the same. */
+  #lastReplica = { name: '', id: -1 }
+  #lastTable = { name: '', id: -1 }
   #report: Promise<Report> | undefined
   #sinceBreath = 0
 
   constructor(session: Session) {
     this.#session = session
     this.#opened = session.context.wall.milliseconds()
+    this.#writers = session.context.catalog.tables.map((schema) => new RowWriter(schema, session.setup.limits))
   }
 
   /**
@@ -71,8 +79,15 @@ export class TypedSession<Tables extends TableShapes> {
     key: KeyOf<Tables[Name]>,
     values: ValuesOf<Tables[Name]>,
   ): Promise<void> | undefined {
-    const schema = this.#prepare('set', replica, table, key)
-    const { input } = this.#statement
+    const statement = this.#begin('set', replica, table)
+    const { input } = statement
+    const writer = this.#writers[statement.table]!
+    if (writer.key(input, key) && writer.cells(input, values)) {
+      statement.common = writer.plain
+      return this.#write()
+    }
+    input.clear()
+    const schema = this.#encodeKey(key)
     for (let column = 0; column < schema.values.length; column++) {
       const { name } = schema.values[column]!
       const value = own(values, name)
@@ -89,7 +104,8 @@ export class TypedSession<Tables extends TableShapes> {
     table: Name,
     key: KeyOf<Tables[Name]>,
   ): Promise<void> | undefined {
-    this.#prepare('delete', replica, table, key)
+    this.#begin('delete', replica, table)
+    this.#encodeKey(key)
     return this.#write()
   }
 
@@ -99,7 +115,8 @@ export class TypedSession<Tables extends TableShapes> {
     table: Name,
     key: KeyOf<Tables[Name]>,
   ): Promise<RowOf<Tables[Name]> | undefined> {
-    const schema = this.#prepare('get', replica, table, key)
+    this.#begin('get', replica, table)
+    const schema = this.#encodeKey(key)
     let row: Row | undefined
     void this.#session.engine.execute(this.#statement, {
       answer: (found) => {
@@ -192,11 +209,19 @@ export class TypedSession<Tables extends TableShapes> {
     return this.#statement
   }
 
-  /** Fills the statement with replica, table and key; gives the table's schema. */
-  #prepare(op: 'set' | 'get' | 'delete', replica: string, table: string, key: object): TableSchema {
+  /** A new statement with replica and table. */
+  #begin(op: 'set' | 'get' | 'delete', replica: string, table: string): Statement {
     const statement = this.#fresh(op)
-    statement.replica = this.#replica(replica)
-    statement.table = this.#table(table)
+    if (replica !== this.#lastReplica.name) this.#lastReplica = { name: replica, id: this.#replica(replica) }
+    if (table !== this.#lastTable.name) this.#lastTable = { name: table, id: this.#table(table) }
+    statement.replica = this.#lastReplica.id
+    statement.table = this.#lastTable.id
+    return statement
+  }
+
+  /** Fills the statement with the key; gives the table's schema. */
+  #encodeKey(key: object): TableSchema {
+    const statement = this.#statement
     const schema = this.#session.context.catalog.tables[statement.table]!
     const texts = schema.key.map((column) => {
       const value = own(key, column.name)
@@ -268,7 +293,7 @@ export class TypedSession<Tables extends TableShapes> {
       // A caller may write on without it: what went wrong is then thrown by the next call.
       room?.catch(() => undefined)
     }
-    void engine.execute(this.#statement, {})
+    void engine.execute(this.#statement, this.#origin)
     return room
   }
 }

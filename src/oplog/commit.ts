@@ -126,6 +126,13 @@ export class CommitGroup {
     return new Promise((resolve, reject) => this.#roomless.push({ resolve, reject }))
   }
 
+  /** Resolves when the epoch in flight is durable, or the one that this begins; at once where nothing was appended. */
+  progress(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    if (!this.#committing) return this.durable()
+    return new Promise((resolve, reject) => this.#current.push({ resolve, reject }))
+  }
+
   /**
    * Resolves when everything appended to any log up to this call is durable; begins an epoch at once where one is
    * needed. Rejects when the group fails before that, and always after it has failed.
@@ -207,8 +214,11 @@ export class CommitGroup {
     this.#listener.onCut?.()
     const cuts = this.#cut()
     this.#committing = true
-    await allOf(cuts.map(({ writer, cut }) => guarded(writer, 'writing', () => writer.write(cut))))
-    await allOf(cuts.map(({ writer }) => guarded(writer, 'syncing', () => writer.sync())))
+    try {
+      await allOf(cuts.map(({ writer, cut }) => commit(writer, cut)))
+    } finally {
+      for (const { cut } of cuts) cut.release()
+    }
     for (const { writer, cut } of cuts) writer.acknowledge(cut)
     this.#inFlight = 0
     this.#committing = false
@@ -248,6 +258,7 @@ export class CommitGroup {
 
   #fail(error: MerganserError): void {
     this.#failure = error
+    for (const writer of this.#writers) writer.abandon()
     for (const waiting of [this.#current, this.#next, this.#roomless]) settle(waiting.splice(0), error)
     this.#listener.onFailure?.(error)
   }
@@ -258,6 +269,12 @@ function settle(waiters: readonly Waiter[], error: MerganserError | undefined): 
     if (error === undefined) waiter.resolve()
     else waiter.reject(error)
   }
+}
+
+/** While one log is being synced, the next is written. */
+async function commit(writer: OplogWriter, cut: Cut): Promise<void> {
+  await guarded(writer, 'writing', () => writer.write(cut))
+  await guarded(writer, 'syncing', () => writer.sync())
 }
 
 async function guarded(writer: OplogWriter, doing: string, work: () => Promise<void>): Promise<void> {

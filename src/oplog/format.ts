@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { MerganserError } from '../core/errors.ts'
 
 /*
@@ -38,8 +37,6 @@ export const REMARK = 0x23
 export const NEWLINE = 0x0a
 
 export const SEAL_START = Buffer.from('# seal ')
-/** What finds a seal within bytes: it begins a line. */
-export const SEAL_IN_TEXT = Buffer.from('\n# seal ')
 
 export interface SegmentHeader {
   readonly replica: string
@@ -99,12 +96,18 @@ export interface Seal {
   readonly crc: number
 }
 
-/** The seal of a batch whose bytes gave `crc` (begun with the crc of the seal before): its line, and the chain's new crc. */
-export function sealLine(records: number, bytes: number, crc: number): { readonly line: Buffer; readonly crc: number } {
-  const text = `# seal ${String(records)} ${String(bytes)} `
-  const sealed = crc32(text, crc)
-  return { line: Buffer.from(`${text}${hex(sealed)}\n`), crc: sealed }
+/** A seal line up to its checksum, which `sealEnd` completes. */
+export function sealStart(records: number, bytes: number): Buffer {
+  return Buffer.from(`# seal ${String(records)} ${String(bytes)} `, 'latin1')
 }
+
+/** The rest of a seal line: the checksum of the batch and `sealStart`. */
+export function sealEnd(crc: number): Buffer {
+  return Buffer.from(`${hex(crc)}\n`, 'latin1')
+}
+
+/** Bytes of `sealEnd`. */
+export const SEAL_END_BYTES = 9
 
 const SEAL = /^# seal (0|[1-9]\d{0,14}) ([1-9]\d{0,14}) ([0-9a-f]{8})\n$/
 const MAX_SEAL_BYTES = 64

@@ -19,13 +19,18 @@ export class ChunkPool {
   }
 }
 
-/** Bytes on their way to the disk, copied once, into chunks. */
+/** Shorter bytes are copied: a buffer of its own costs more. */
+const KEPT_BYTES = 16 * 1024
+
+/** Bytes on their way to the disk: copied once into chunks, or kept where they are. */
 export class Gathered {
   readonly #pool: ChunkPool
-  /** Full ones; the last may be part full and is then `#chunk`. */
-  #parts: Buffer[] = []
+  #parts: Uint8Array[] = []
   #chunks: Buffer[] = []
+  #releases: (() => void)[] = []
   #chunk: Buffer | undefined
+  /** Of the chunk, what is part of nothing yet, and what is used. */
+  #from = 0
   #used = 0
   #bytes = 0
 
@@ -37,7 +42,22 @@ export class Gathered {
     return this.#bytes
   }
 
-  add(bytes: Uint8Array): void {
+  /** Copied at once, unless `release` comes along and there are many: they stay then where they are until it is called. */
+  add(bytes: Uint8Array, release?: () => void): void {
+    if (release === undefined) {
+      this.#copy(bytes)
+    } else if (bytes.length < KEPT_BYTES) {
+      this.#copy(bytes)
+      release()
+    } else {
+      this.#finish()
+      this.#parts.push(bytes)
+      this.#releases.push(release)
+      this.#bytes += bytes.length
+    }
+  }
+
+  #copy(bytes: Uint8Array): void {
     this.#bytes += bytes.length
     let from = 0
     while (from < bytes.length) {
@@ -46,35 +66,41 @@ export class Gathered {
       this.#chunk.set(from === 0 && length === bytes.length ? bytes : bytes.subarray(from, from + length), this.#used)
       this.#used += length
       from += length
-      if (this.#used === this.#chunk.length) this.#finish()
+      if (this.#used === this.#chunk.length) this.#endChunk()
     }
   }
 
   /** Hands out what was gathered, in order, and begins anew; the bytes stand until `release`. */
-  take(): { readonly buffers: Buffer[]; readonly bytes: number; readonly release: () => void } {
-    if (this.#used > 0) this.#finish()
+  take(): { readonly buffers: Uint8Array[]; readonly bytes: number; readonly release: () => void } {
+    this.#endChunk()
     const chunks = this.#chunks
+    const releases = this.#releases
     const taken = {
       buffers: this.#parts,
       bytes: this.#bytes,
       release: () => {
-        chunks.forEach((chunk) => {
-          this.#pool.give(chunk)
-        })
+        for (const chunk of chunks.splice(0)) this.#pool.give(chunk)
+        for (const release of releases.splice(0)) release()
       },
     }
     this.#parts = []
     this.#chunks = []
+    this.#releases = []
     this.#bytes = 0
     return taken
   }
 
+  /** What was copied so far is a part; the chunk goes on behind it. */
   #finish(): void {
-    const chunk = this.#chunk
-    if (chunk === undefined) return
-    this.#parts.push(chunk.subarray(0, this.#used))
-    this.#chunks.push(chunk)
+    if (this.#chunk === undefined || this.#used === this.#from) return
+    this.#parts.push(this.#chunk.subarray(this.#from, this.#used))
+    this.#from = this.#used
+  }
+
+  #endChunk(): void {
+    this.#finish()
+    if (this.#chunk !== undefined) this.#chunks.push(this.#chunk)
     this.#chunk = undefined
-    this.#used = 0
+    this.#from = this.#used = 0
   }
 }

@@ -28,28 +28,11 @@ export interface LogChunk {
  * @param from at or after the `from` that the log was inspected with
  */
 export async function* readLog(disk: Disk, report: LogReport, from = 0): AsyncGenerator<LogChunk, void, undefined> {
-  const { segments, replica } = report
-  const last = segments.findLastIndex((segment) => segment.from <= from)
-  if (last < 0 && segments.length > 0) {
-    throw new MerganserError('BUG', `the oplog of ${replica} was inspected from a later record than ${String(from)}`)
-  }
-  for (const segment of segments.slice(Math.max(last, 0))) {
-    const where = { file: segment.path, replica }
-    let file
+  const { replica } = report
+  for (const segment of segmentsFrom(report, from)) {
+    const file = await openSegment(disk, replica, segment)
     try {
-      file = await disk.open(segment.path, 'read')
-    } catch (error) {
-      throw stateError(error, `reading the oplog of ${replica}`, segment.path)
-    }
-    try {
-      const records = yield* readSegment(file, segment, from)
-      if (records !== segment.to) {
-        const text = `the oplog of ${replica}, segment ${String(segment.segment)}, has ${String(records)} records, its seals say ${String(segment.to)}`
-        throw new MerganserError('OPLOG_DAMAGED', text, {
-          place: where,
-          advice: 'verify it with: merganser oplog --verify',
-        })
-      }
+      checkRecords(replica, segment, yield* readSegment(file, segment, from))
     } catch (error) {
       throw stateError(error, `reading the oplog of ${replica}`, segment.path)
     } finally {
@@ -58,15 +41,47 @@ export async function* readLog(disk: Disk, report: LogReport, from = 0): AsyncGe
   }
 }
 
+/** The segments that hold the records after `from`. */
+export function segmentsFrom({ segments, replica }: LogReport, from: number): readonly SegmentReport[] {
+  const last = segments.findLastIndex((segment) => segment.from <= from)
+  if (last < 0 && segments.length > 0) {
+    throw new MerganserError('BUG', `the oplog of ${replica} was inspected from a later record than ${String(from)}`)
+  }
+  return segments.slice(Math.max(last, 0))
+}
+
+export async function openSegment(disk: Disk, replica: string, { path }: SegmentReport): Promise<DiskFile> {
+  try {
+    return await disk.open(path, 'read')
+  } catch (error) {
+    throw stateError(error, `reading the oplog of ${replica}`, path)
+  }
+}
+
+/** Where reading a segment begins, for the records after `from`: the byte, and the records before it. */
+export function beginningOf(segment: SegmentReport, from: number): { readonly byte: number; readonly records: number } {
+  return segment.marks.findLast(({ records }) => records <= from) ?? { byte: 0, records: segment.from }
+}
+
+/** Throws OPLOG_DAMAGED unless a segment's last record is the one that its seals say. */
+export function checkRecords(replica: string, { path, segment, to }: SegmentReport, records: number): void {
+  if (records === to) return
+  const text = `the oplog of ${replica}, segment ${String(segment)}, has ${String(records)} records, its seals say ${String(to)}`
+  throw new MerganserError('OPLOG_DAMAGED', text, {
+    place: { file: path, replica },
+    advice: 'verify it with: merganser oplog --verify',
+  })
+}
+
 /** Returns the number of the last record. */
 async function* readSegment(
   file: DiskFile,
   segment: SegmentReport,
   from: number,
 ): AsyncGenerator<LogChunk, number, undefined> {
-  const mark = segment.marks.findLast(({ records }) => records <= from)
-  let offset = mark?.byte ?? 0
-  let record = mark?.records ?? segment.from
+  const beginning = beginningOf(segment, from)
+  let offset = beginning.byte
+  let record = beginning.records
   let length = READ_BYTES
   const index = new LineIndex()
   while (offset < segment.bytes) {

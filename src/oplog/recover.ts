@@ -11,7 +11,8 @@ import { OplogWriter, type LogEnd } from './writer.ts'
 export interface InspectOptions {
   /**
    * Reading begins at the segment that holds the record after this one, trusting its header; earlier segments must be
-   * there but aren't read. Without it the whole log is read and verified.
+   * there but aren't read. How many records a seal stands for is trusted too, as its checksum covers the number:
+   * `readLog` counts those that it reads. Without it the whole log is read, counted and verified.
    */
   readonly from?: number | undefined
   /** What was recorded elsewhere (positions): the log must have this id and at least so many records. */

@@ -6,7 +6,6 @@ import {
   parseHeader,
   parseSeal,
   REMARK,
-  SEAL_IN_TEXT,
   SEAL_START,
   type Seal,
   type SegmentHeader,
@@ -23,6 +22,8 @@ export interface Beginning {
   /** Undefined: as the header says. */
   readonly from: number | undefined
   readonly after: number | undefined
+  /** False: a good seal's number of records is taken for true, not counted again. */
+  readonly counted: boolean
 }
 
 export interface Problem {
@@ -71,7 +72,8 @@ export async function scanSegment(disk: Disk, path: string, beginning: Beginning
   try {
     const size = await file.size()
     const header = headerOf(await file.read(0, MAX_HEADER_BYTES), path)
-    const chain = new Chain(size, beginning.from ?? header?.from ?? 0, beginning.after ?? header?.after ?? 0)
+    const { from = header?.from ?? 0, after = header?.after ?? 0, counted } = beginning
+    const chain = new Chain(size, from, after, counted)
     const foreign = header === undefined ? undefined : mismatch(header, beginning)
     const problem = foreign === undefined ? await follow(file, size, chain) : { reason: foreign, byte: 0, later: true }
     const { bytes, records, crc, marks } = chain
@@ -105,18 +107,36 @@ function mismatch(header: SegmentHeader, beginning: Beginning): string | undefin
   return undefined
 }
 
+/** One buffer is read into while the other one's bytes are checked. */
 async function follow(file: DiskFile, size: number, chain: Chain): Promise<Problem | undefined> {
+  const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)] as const
+  let index: 0 | 1 = 0
+  /** Of a line whose end isn't read yet, at the beginning of the buffer. */
+  let kept = 0
   let offset = 0
   let lineStart = true
-  while (offset < size) {
-    const read = await file.read(offset, Math.min(READ_BYTES, size - offset))
-    const bytes = Buffer.from(read.buffer, read.byteOffset, read.length)
+  let reading = file.readInto(buffers[0].subarray(0, size), 0)
+  for (let more = true; more;) {
+    const length: number = await reading
+    const bytes: Buffer = buffers[index].subarray(0, kept + length)
+    const end = offset + bytes.length
+    more = length > 0 && end < size
     // Whole lines; a line longer than what is read at once can't be a seal and is taken in pieces.
     const whole = bytes.lastIndexOf(NEWLINE) + 1
+    if (whole === 0 && !more) break
     const taken = whole > 0 ? bytes.subarray(0, whole) : bytes
-    if (taken.length === 0 || (whole === 0 && offset + bytes.length >= size)) break
+    index = index === 0 ? 1 : 0
+    kept = bytes.copy(buffers[index], 0, taken.length)
+    if (more) {
+      reading = file.readInto(buffers[index].subarray(kept, kept + size - end), end)
+      // It is awaited later.
+      reading.catch(() => undefined)
+    }
     const problem = chain.take(taken, offset, lineStart)
-    if (problem !== undefined) return problem
+    if (problem !== undefined) {
+      await reading
+      return problem
+    }
     lineStart = whole > 0
     offset += taken.length
   }
@@ -128,6 +148,7 @@ async function follow(file: DiskFile, size: number, chain: Chain): Promise<Probl
 /** Follows the seals through the bytes of a segment. */
 class Chain {
   readonly #size: number
+  readonly #counts: boolean
   /** End of the last good seal, and what it says. */
   bytes = 0
   records: number
@@ -137,8 +158,9 @@ class Chain {
   #running: number
   #counted: number
 
-  constructor(size: number, from: number, after: number) {
+  constructor(size: number, from: number, after: number, counts: boolean) {
     this.#size = size
+    this.#counts = counts
     this.records = this.#counted = from
     this.crc = this.#running = after
   }
@@ -150,7 +172,7 @@ class Chain {
       const seal = findSeal(bytes, position, lineStart || position > 0)
       const end = seal < 0 ? bytes.length : seal
       this.#running = crc32(bytes.subarray(position, end), this.#running)
-      this.#counted += countRecords(bytes, position, end, lineStart || position > 0)
+      if (this.#counts) this.#counted += countRecords(bytes, position, end, lineStart || position > 0)
       if (seal < 0) return undefined
       const next = bytes.indexOf(NEWLINE, seal) + 1
       const problem = this.#seal(bytes.subarray(seal, next), offset + seal, offset + next)
@@ -181,7 +203,7 @@ class Chain {
     // All but the crc and the newline.
     const sealed = crc32(line.subarray(0, line.length - 9), this.#running)
     if (sealed !== seal.crc) return "a seal whose checksum doesn't match the bytes before it"
-    if (seal.records === this.#counted) return undefined
+    if (seal.records === this.#counted || !this.#counts) return undefined
     return `a seal of ${String(seal.records)} records where ${String(this.#counted)} were counted`
   }
 }
@@ -190,8 +212,11 @@ function findSeal(bytes: Buffer, position: number, lineStart: boolean): number {
   const end = position + SEAL_START.length
   if (lineStart && bytes.length >= end && bytes.compare(SEAL_START, 0, SEAL_START.length, position, end) === 0)
     return position
-  const found = bytes.indexOf(SEAL_IN_TEXT, position)
-  return found < 0 ? -1 : found + 1
+  // Its first byte is rare, unlike a line's end.
+  for (let found = bytes.indexOf(SEAL_START, position + 1); found >= 0; found = bytes.indexOf(SEAL_START, found + 1)) {
+    if (bytes[found - 1] === NEWLINE) return found
+  }
+  return -1
 }
 
 /** Lines that begin in `[position, end)` and are records. */

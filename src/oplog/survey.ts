@@ -125,7 +125,8 @@ class Walk {
       if (i < start) continue
       const trust = i === start && start > 0
       const known = { from: trust ? undefined : this.records, after: trust ? undefined : this.crc, logId: this.logId }
-      const beginning = { replica: this.#replica, segment: file.segment, ...known }
+      const counted = this.#options.from === undefined
+      const beginning = { replica: this.#replica, segment: file.segment, counted, ...known }
       const scan = await scanSegment(this.#disk, file.path, beginning)
       this.#keep(file, scan)
       const { problem } = scan

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { assert, MerganserError } from '../core/errors.ts'
 import type { Disk, DiskFile } from '../environment/environment.ts'
-import { headerLine, livePath, NEWLINE, REMARK, rotatedPath, sealLine } from './format.ts'
+import { headerLine, livePath, NEWLINE, REMARK, rotatedPath, SEAL_END_BYTES, sealEnd, sealStart } from './format.ts'
 import { ChunkPool, Gathered } from './gathered.ts'
 
 /** Where a log ends and a writer goes on. */
@@ -28,9 +28,11 @@ export interface AppendListener {
   appended(bytes: number): boolean
 }
 
-/** A batch with its seal, to be written in one piece. */
+/** A batch, to be written in one piece with its seal. */
 export interface Cut {
   readonly buffers: readonly Uint8Array[]
+  /** The seal up to its checksum. */
+  readonly seal: Uint8Array
   /** Records of the log once it is durable. */
   readonly records: number
   /** Bytes that were appended, without header and seal. */
@@ -56,7 +58,7 @@ export class OplogWriter {
   #size: number
   #records: number
   #durable: number
-  /** Checksum and record count of the last seal that was cut. */
+  /** The checksum of the last seal that was written, and the record count of the last one that was cut. */
   #crc: number
   #sealed: number
   #gathered: Gathered
@@ -108,21 +110,35 @@ export class OplogWriter {
 
   /**
    * Appends whole lines, each with its newline, `records` of which are records (don't begin with `#`); none may look
-   * like a seal. Copied at once: the caller may reuse the bytes. Not durable before the group says so.
+   * like a seal. Copied at once: the caller may reuse the bytes. With `release` they may be kept where they are: it is
+   * called once, when they are copied or durable, or won't be written any more, also where this throws. Not durable
+   * before the group says so.
    *
    * Returns whether there is room for more; after false, wait for `CommitGroup.room()` before the next block (one
    * block more does no harm, but memory grows). Throws the group's failure where it has failed, MEMORY_LIMIT where
    * `room()` was ignored for too long; nothing is appended then.
    */
-  append(bytes: Uint8Array, records: number): boolean {
-    if (bytes.length === 0) return true
+  append(bytes: Uint8Array, records: number, release?: () => void): boolean {
+    try {
+      if (bytes.length > 0) this.#admit(bytes, records)
+    } catch (error) {
+      release?.()
+      throw error
+    }
+    if (bytes.length === 0) {
+      release?.()
+      return true
+    }
+    this.#gathered.add(bytes, release)
+    this.#records += records
+    return this.#listener!.appended(bytes.length)
+  }
+
+  #admit(bytes: Uint8Array, records: number): void {
     assert(this.#listener !== undefined, 'an oplog belongs to a commit group before it is written')
     assert(bytes[bytes.length - 1] === NEWLINE, 'appended lines end with a newline')
     if (this.#check) checkLines(bytes, records)
     this.#listener.admit(bytes.length)
-    this.#gathered.add(bytes)
-    this.#records += records
-    return this.#listener.appended(bytes.length)
   }
 
   /** Appends the line `# <text>`: sealed, skipped by replay, not counted. No line ends in it, not `seal …`. As `append`. */
@@ -144,18 +160,12 @@ export class OplogWriter {
     if (this.pendingBytes === 0) return undefined
     const { buffers, bytes, release } = this.#gathered.take()
     if (this.#size === 0) buffers.unshift(this.#header())
-    let crc = this.#crc
-    let batch = 0
-    for (const buffer of buffers) {
-      crc = crc32(buffer, crc)
-      batch += buffer.length
-    }
-    const seal = sealLine(this.#records, batch, crc)
-    buffers.push(seal.line)
-    this.#crc = seal.crc
+    const batch = buffers.reduce((sum, { length }) => sum + length, 0)
+    const seal = sealStart(this.#records, batch)
+    const length = batch + seal.length + SEAL_END_BYTES
     this.#sealed = this.#records
-    this.#size += batch + seal.line.length
-    return { buffers, records: this.#records, appended: bytes, bytes: batch + seal.line.length, release }
+    this.#size += length
+    return { buffers, seal, records: this.#records, appended: bytes, bytes: length, release }
   }
 
   #header(): Buffer {
@@ -163,9 +173,22 @@ export class OplogWriter {
     return headerLine({ replica, logId, segment: this.#segment, from: this.#sealed, after: this.#crc })
   }
 
-  /** For the group: writes a cut; not durable yet. */
-  async write(cut: Cut): Promise<void> {
-    await this.#file.append(cut.buffers)
+  /** For the group: writes a cut and its seal; not durable yet. */
+  async write({ buffers, seal }: Cut): Promise<void> {
+    const sealed = this.#file.appendSealed?.(buffers, this.#crc, seal)
+    if (sealed !== undefined) {
+      this.#crc = await sealed
+      return
+    }
+    let crc = this.#crc
+    for (const bytes of [...buffers, seal]) crc = crc32(bytes, crc)
+    this.#crc = crc
+    await this.#file.append([...buffers, seal, sealEnd(crc)])
+  }
+
+  /** For the group, which has failed: what was gathered is never written. */
+  abandon(): void {
+    this.#gathered.take().release()
   }
 
   /** For the group: makes what was written durable. */
@@ -176,7 +199,6 @@ export class OplogWriter {
   /** For the group: the epoch is durable in all logs. */
   acknowledge(cut: Cut): void {
     this.#durable = cut.records
-    cut.release()
   }
 
   /** For the group: whether the live segment has reached its size. */

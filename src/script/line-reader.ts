@@ -28,6 +28,8 @@ export class LineReader {
   readonly #line: { buffer: Buffer; start: number; end: number; number: number }
   #chunk: Buffer = Buffer.alloc(0)
   #at = 0
+  /** Behind the last line end of the chunk; -1 where nobody asked. */
+  #whole = 0
   #carry: Buffer = Buffer.allocUnsafeSlow(1024)
   #carried = 0
   /** Lines begun so far. */
@@ -52,6 +54,30 @@ export class LineReader {
     assert(this.#at === this.#chunk.length && !this.#ended, 'a chunk is pushed when all lines before were taken')
     this.#chunk = chunk
     this.#at = 0
+    this.#whole = -1
+  }
+
+  /** The bytes of the chunk are found elsewhere now. */
+  moved(chunk: Buffer): void {
+    this.#chunk = chunk
+  }
+
+  /** Where the next line begins, if all of it is in the chunk; else -1. */
+  blockStart(): number {
+    if (this.#carried > 0 || this.#skipping) return -1
+    return this.#at < this.blockEnd() ? this.#at : -1
+  }
+
+  /** Behind the last line end of the chunk. */
+  blockEnd(): number {
+    if (this.#whole < 0) this.#whole = this.#chunk.lastIndexOf(LF) + 1
+    return this.#whole
+  }
+
+  /** Lines of the chunk that someone else took: the next one begins at `at`. */
+  passed(at: number, lines: number): void {
+    this.#at = at
+    this.#number += lines
   }
 
   /** No chunk follows: the last line may lack its line end. */

@@ -38,6 +38,8 @@ export class Statement {
    * printable ASCII, string columns, no blanks around the key's commas. Set for SET, GET and DELETE only.
    */
   plain = false
+  /** Whether key and values are printable ASCII of types that fit every database, but for their length. */
+  common = false
   /** The key's items without parentheses, where `plain`. */
   keyStart = 0
   keyEnd = 0
@@ -57,5 +59,6 @@ export class Statement {
     this.sequence = undefined
     this.expected = undefined
     this.plain = false
+    this.common = false
   }
 }

@@ -39,6 +39,7 @@ function failing(code: string, when: (path: string) => boolean): Disk {
       return {
         size: () => file.size(),
         read: (position, length) => file.read(position, length),
+        readInto: (into, position) => file.readInto(into, position),
         append: (buffers) => (when(path) ? error() : file.append(buffers)),
         truncate: (size) => file.truncate(size),
         datasync: () => (when(path) ? error() : file.datasync()),

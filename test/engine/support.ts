@@ -17,6 +17,7 @@ import { runScript } from '../../src/engine/run-script.ts'
 import { openSession, type Session } from '../../src/engine/session.ts'
 import type { EngineSetup } from '../../src/engine/setup.ts'
 import type { Environment } from '../../src/environment/environment.ts'
+import { NodeDisk } from '../../src/environment/node-disk.ts'
 import { inlineThreads } from '../../src/environment/node-threads.ts'
 import { nodeEnvironment } from '../../src/environment/node.ts'
 import { hostStores } from '../../src/lanes/host.ts'
@@ -46,6 +47,8 @@ export interface Options {
   readonly keepGoing?: boolean
   /** Bytes of a script's chunks. */
   readonly chunk?: number
+  /** The implementation of the state; the model by default. */
+  readonly makeState?: EngineSetup['makeState']
 }
 
 export const THREE = { A: DOCUMENTS, B: DOCUMENTS, C: DOCUMENTS }
@@ -143,6 +146,7 @@ export async function setupOf(directory: string, told: Told, options: Options = 
   }
   const environment: Environment = {
     ...nodeEnvironment(new URL('file:///nowhere')),
+    disk: new NodeDisk(),
     threads: inlineThreads((port) => {
       hostStores(port, load)
     }),
@@ -170,7 +174,7 @@ export async function setupOf(directory: string, told: Told, options: Options = 
       segmentBytes: options.segmentBytes ?? DEFAULT_DURABILITY.segmentBytes,
     },
     retrySeconds: options.retrySeconds ?? 30,
-    makeState: (limits) => new ModelState(limits),
+    makeState: options.makeState ?? ((limits) => new ModelState(limits)),
     sink: (bytes) => {
       told.output += Buffer.from(bytes).toString()
       return undefined

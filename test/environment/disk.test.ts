@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { after, NodeDisk } from '../../src/environment/node-disk.ts'
+import { after } from '../../src/environment/buffers.ts'
+import { NodeDisk } from '../../src/environment/node-disk.ts'
 
 const disk = new NodeDisk()
 let directory = ''

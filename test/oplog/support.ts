@@ -128,6 +128,7 @@ export class FaultyDisk implements Disk {
     return {
       size: () => file.size(),
       read: (position, length) => file.read(position, length),
+      readInto: (into, position) => file.readInto(into, position),
       append: (buffers) => this.step('append', () => file.append(halfOf(buffers))).then(() => file.append(buffers)),
       truncate: (size) => this.step('truncate').then(() => file.truncate(size)),
       datasync: async () => {
@@ -216,6 +217,7 @@ export class OneFile implements Pick<Disk, 'open' | 'list'> {
     return Promise.resolve({
       size: () => Promise.resolve(this.bytes.length),
       read: (position, length) => Promise.resolve(this.bytes.subarray(position, position + length)),
+      readInto: (into, position) => Promise.resolve(this.bytes.copy(into, 0, position)),
       append: never,
       truncate: never,
       datasync: never,

@@ -173,11 +173,12 @@ export class ModelState implements ReplicaState {
     const theirs = this.#replica(from)
     assert(ours !== theirs, 'a replica is not merged into itself')
     const walked: number[] = []
-    let reached = theirs.records
+    let reached = position
     let done = true
     let bytes = 0
     theirs.changes.walk(position, (row, record) => {
-      if (walked.length >= bounds.rows || bytes >= bounds.bytes) {
+      // Rows read back at one record are not parted: whoever went on after it would miss the rest.
+      if (record > reached && (walked.length >= bounds.rows || bytes >= bounds.bytes)) {
         done = false
         return false
       }
@@ -192,7 +193,7 @@ export class ModelState implements ReplicaState {
     const incomplete = this.#keys.batches(unknown)
     if (incomplete.length > 0) return { position, done: false, took: [], rows: 0, conflicts: 0, listed: [], incomplete }
 
-    const write = this.#mergeWrite(into, from, position)
+    let write = this.#mergeWrite(into, from, position)
     const ourVector = vectorOf(ours)
     const theirVector = vectorOf(theirs)
     const took = new RowsByTable(this.#keys)
@@ -221,14 +222,15 @@ export class ModelState implements ReplicaState {
         ours.changes.add(row, ours.records)
       } else {
         rows++
+        // A merge that takes nothing is nothing to take back.
+        write ??= this.#undo.begin(into)
         this.#undo.note(write, into, row, mine, joined, isComplete(ours, row, mine))
         this.#put(ours, row, mine, joined)
       }
       if (ours.logged.has(row)) ours.logged.set(row, inLog)
     }
     if (done) this.#raise(ours, theirVector)
-    if (done && write.images.length === 0) this.#undo.pop(into)
-    this.#unfinished = done ? undefined : { into, from, position: reached, write }
+    this.#unfinished = done || write === undefined ? undefined : { into, from, position: reached, write }
     return { position: reached, done, took: took.parts, rows, conflicts, listed }
   }
 
@@ -274,7 +276,7 @@ export class ModelState implements ReplicaState {
     let bytes = 0
     let cut = false
     state.changes.walk(from, (row, record) => {
-      if (changed.rows >= bounds.rows || bytes >= bounds.bytes) {
+      if (record > upTo && (changed.rows >= bounds.rows || bytes >= bounds.bytes)) {
         cut = true
         return false
       }
@@ -417,12 +419,11 @@ export class ModelState implements ReplicaState {
     this.#touchedRows.push(row)
   }
 
-  #mergeWrite(into: ReplicaId, from: ReplicaId, position: number): Write {
+  /** The write of the merge's part before, where nothing came between: else it would no longer be the last. */
+  #mergeWrite(into: ReplicaId, from: ReplicaId, position: number): Write | undefined {
     const last = this.#unfinished
     const goesOn = last?.into === into && last.from === from && last.position === position
-    // Not where something came between: the write would no longer be the last.
-    if (goesOn && this.#undo.last(into)?.sequence === last.write.sequence) return last.write
-    return this.#undo.begin(into)
+    return goesOn && this.#undo.last(into)?.sequence === last.write.sequence ? last.write : undefined
   }
 
   /** Restores what a row showed before `image`'s write: one new stamp, one record. */

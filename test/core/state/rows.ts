@@ -113,8 +113,9 @@ export function rowSemantics(name: string, make: MakeState): void {
     test('values and keys of any bytes come back as they were', () => {
       const world = new World(make)
       for (const text of ['', '\0', 'é\u{1f600}', '\ufeff', '__proto__', 'constructor', 'x'.repeat(70_000)]) {
-        world.set('A', text, { a: text })
-        expect(world.held('A', text).row?.registers[0]?.value).toBe(text)
+        const key = text.slice(0, 1_990)
+        world.set('A', key, { a: text })
+        expect(world.held('A', key).row?.registers[0]?.value).toBe(text)
       }
       expect(world.look('A', 'toString')).toBe('none')
     })
