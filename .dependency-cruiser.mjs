@@ -4,6 +4,8 @@
  */
 
 const CONNECTOR = '^src/connectors/connector\\.ts$'
+/** Another language: compiled by AssemblyScript, and loaded as WebAssembly. */
+const ASSEMBLY = '^src/kernel/assembly/'
 const CONNECTOR_ERRORS = '^src/connectors/errors\\.ts$'
 const REGISTRY = '^src/connectors/registry\\.ts$'
 /** They join the parts: only they know the connectors that there are. */
@@ -76,9 +78,22 @@ export default {
     rule(
       'model-or-kernel',
       'only src/index.ts chooses between the model and the kernel',
-      { path: '^src/', pathNot: ['^src/index\\.ts$', '^src/core/model/', folder('simulation')] },
+      { path: '^src/', pathNot: ['^src/index\\.ts$', '^src/core/model/', folder('kernel'), folder('simulation')] },
       { path: ['^src/core/model/', folder('kernel')] },
     ),
+    rule(
+      'kernel-without-model',
+      'the model is what the kernel is tested against',
+      { path: folder('kernel') },
+      { path: '^src/core/model/' },
+    ),
+    rule(
+      'assembly-is-compiled',
+      'what imports the kernel loads its WebAssembly',
+      { pathNot: ASSEMBLY },
+      { path: ASSEMBLY },
+    ),
+    rule('assembly-imports-itself', 'there is nothing else within', { path: ASSEMBLY }, { pathNot: ASSEMBLY }),
     rule(
       'pure-core',
       'core uses nothing of Node and no package',

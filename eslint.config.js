@@ -73,6 +73,32 @@ const everywhere = {
   'prefer-const': 'error',
 }
 
+const refused = (selector, message) => ({ selector, message })
+const WITHOUT_HEAP = 'the kernel has numbers and addresses only: its runtime frees nothing'
+
+/** AssemblyScript: its types are all `number` to the linter, and mean something else each. */
+const assembly = {
+  eqeqeq: 'off',
+  '@typescript-eslint/no-unnecessary-type-assertion': 'off',
+  '@typescript-eslint/no-unnecessary-type-arguments': 'off',
+  '@typescript-eslint/no-unnecessary-type-conversion': 'off',
+  '@typescript-eslint/no-redundant-type-constituents': 'off',
+  'no-restricted-syntax': [
+    'error',
+    refused('BinaryExpression[operator=/^[!=]==$/]', '`==` and `!=` are as strict here: one spelling'),
+    refused('Decorator', 'imports by file need none, and -O3 inlines'),
+    refused(':matches(ClassDeclaration, ClassExpression, NewExpression, TSEnumDeclaration)', WITHOUT_HEAP),
+    refused(':matches(ArrayExpression, ObjectExpression, TemplateLiteral)', WITHOUT_HEAP),
+    refused(':matches(FunctionExpression, ArrowFunctionExpression)', WITHOUT_HEAP),
+    refused(
+      ':not(:matches(ImportDeclaration, ExportNamedDeclaration, ExportAllDeclaration, CallExpression[callee.name="assert"])) > Literal[raw=/^["\']/]',
+      'a text stands only in an assert',
+    ),
+    refused('TSTypeAnnotation > TSNumberKeyword', 'say which: u32, f64, …'),
+    refused('TSTypeAnnotation > TSBooleanKeyword', 'a truth is a bool here'),
+  ],
+}
+
 export default defineConfig(
   { ignores: ['dist/', 'coverage/', '.merganser/'] },
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' }, rules: everywhere },
@@ -104,6 +130,7 @@ export default defineConfig(
     ignores: ['src/environment/**', 'src/connectors/*/**', 'src/cli/**', 'src/worker.ts'],
     rules: restrictWorld,
   },
+  { files: ['src/kernel/assembly/*.ts'], rules: assembly },
   { files: ['src/cli/**/*.ts'], rules: { 'no-console': 'off' } },
   {
     files: ['test/**/*.ts', 'bench/**/*.{ts,mjs}', 'scripts/**/*.mjs', 'bin/**/*.js', 'examples/**/*.ts'],

@@ -7,6 +7,7 @@ import { setUpOrExit } from './setup.mjs'
 const CHECKS = {
   eslint: () => tool('eslint/bin/eslint.js', ['.']),
   types: () => tool('typescript/bin/tsc', ['-p', 'tsconfig.json']),
+  'kernel-types': () => tool('typescript/bin/tsc', ['-p', 'src/kernel/assembly/tsconfig.json']),
   prettier: () => tool('prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.']),
   knip: () => tool('knip/bin/knip.js', ['--no-progress', '--no-config-hints']),
   arrows: () => tool('dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.mjs', 'src']),

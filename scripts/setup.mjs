@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { compileKernel, hasKernel, isCompiledKernel, kernelSources } from './compile-kernel.mjs'
+import { CACHE, contentHash, filesBelow, hashOf, readJson, seen, writeJson } from './files.mjs'
 import { withLock } from './lock.mjs'
 import { duration, npm, ROOT, say, tool } from './run.mjs'
 
-const CACHE = join(ROOT, 'node_modules/.cache/merganser')
 const STAMP = join(CACHE, 'setup.json')
 const BUILD_INFO = join(CACHE, 'build.tsbuildinfo')
 const DIST = join(ROOT, 'dist')
@@ -22,11 +22,16 @@ export async function setUp({ build = true } = {}) {
   checkNode()
   const stamp = readStamp()
   if (isInstalled(stamp) && (!build || isBuilt(stamp))) return
-  const waiting = (holder) => say(`waiting for the set-up of process ${String(holder.pid)}`)
-  await withLock(LOCK, waiting, async () => {
+  await alone(async () => {
     await installPackages()
-    if (build) await buildSources()
+    if (build) await buildAll()
   })
+}
+
+/** Runs `work` while no other process sets up this checkout. */
+export async function alone(work) {
+  const waiting = (holder) => say(`waiting for the set-up of process ${String(holder.pid)}`)
+  await withLock(LOCK, waiting, work)
 }
 
 function checkNode() {
@@ -41,7 +46,7 @@ function isInstalled(stamp) {
 }
 
 function isBuilt(stamp) {
-  return hasOutput() && stamp.seen === seen(sources())
+  return hasOutput() && hasKernel() && stamp.seen === seen([...sources(), ...kernelSources()])
 }
 
 async function installPackages() {
@@ -55,7 +60,7 @@ async function installPackages() {
     if (status !== 0) throw new SetUpError(`npm ci failed:\n${output}`)
     say(`installed in ${duration(seconds)}`)
   }
-  writeStamp({ ...readStamp(), machine: MACHINE, lock })
+  writeJson(STAMP, { ...readStamp(), machine: MACHINE, lock })
 }
 
 /** Whether node_modules is what package-lock.json asks for, by what npm noted there when it was done. */
@@ -68,20 +73,27 @@ function hasPackages() {
   return Object.entries(wanted).every(matches)
 }
 
+/** What is seen now is noted only once all of it is built, so that a failure is tried again. */
+async function buildAll() {
+  const now = seen([...sources(), ...kernelSources()])
+  const failures = (await Promise.all([buildSources(), compileKernel()])).filter((failure) => failure !== undefined)
+  if (failures.length > 0) throw new SetUpError(`the build failed:\n${failures.join('\n')}`)
+  removeOrphans(DIST, join(ROOT, 'src'))
+  writeJson(STAMP, { ...readStamp(), seen: now })
+}
+
+/** The compiler's output where it fails, else undefined. */
 async function buildSources() {
-  const files = sources()
-  const stamp = readStamp()
-  const contents = contentHash(files)
-  if (stamp.contents !== contents || !hasOutput()) {
-    if (!hasOutput()) rmSync(BUILD_INFO, { force: true })
-    say('building')
-    const args = ['-p', 'tsconfig.build.json', '--incremental', '--tsBuildInfoFile', BUILD_INFO]
-    const { status, output, seconds } = await tool('typescript/bin/tsc', args)
-    if (status !== 0) throw new SetUpError(`the build failed:\n${output}`)
-    removeOrphans(DIST, join(ROOT, 'src'))
-    say(`built in ${duration(seconds)}`)
-  }
-  writeStamp({ ...readStamp(), seen: seen(files), contents })
+  const contents = contentHash(sources())
+  if (readStamp().contents === contents && hasOutput()) return undefined
+  if (!hasOutput()) rmSync(BUILD_INFO, { force: true })
+  say('building')
+  const args = ['-p', 'tsconfig.build.json', '--incremental', '--tsBuildInfoFile', BUILD_INFO]
+  const { status, output, seconds } = await tool('typescript/bin/tsc', args)
+  if (status !== 0) return output
+  say(`built in ${duration(seconds)}`)
+  writeJson(STAMP, { ...readStamp(), contents })
+  return undefined
 }
 
 function hasOutput() {
@@ -98,61 +110,23 @@ function removeOrphans(built, source) {
       continue
     }
     const origin = entry.name.replace(/\.(?:js|js\.map|d\.ts|d\.ts\.map)$/, '.ts')
-    if (!existsSync(join(source, origin))) rmSync(path)
+    if (!existsSync(join(source, origin)) && !isCompiledKernel(path)) rmSync(path)
   }
 }
 
-/** What the build depends on, sorted. */
+/** What the compilation by TypeScript depends on. */
 function sources() {
   const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) => join(ROOT, name))
-  for (const entry of readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) files.push(join(entry.parentPath, entry.name))
-  }
-  return files.sort()
-}
-
-/** Changes when a file is written, renamed, added or removed; costs a stat per file. */
-function seen(files) {
-  return hashOf(
-    files.map((file) => {
-      const { mtimeMs, size } = statSync(file)
-      return `${file} ${String(mtimeMs)} ${String(size)}`
-    }),
-  )
-}
-
-/** Changes when what a file says changes: a fresh checkout of the same sources needs no build. */
-function contentHash(files) {
-  return hashOf(files.flatMap((file) => [file.slice(ROOT.length), readFileSync(file)]))
+  const kernel = new Set(kernelSources())
+  return [...files, ...filesBelow(join(ROOT, 'src')).filter((file) => !kernel.has(file))]
 }
 
 function lockHash() {
   return hashOf([readFileSync(join(ROOT, 'package-lock.json'))])
 }
 
-function hashOf(parts) {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part).update('\0')
-  return hash.digest('hex')
-}
-
 function readStamp() {
   return readJson(STAMP)
-}
-
-function readJson(file) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'))
-  } catch {
-    return {}
-  }
-}
-
-function writeStamp(stamp) {
-  mkdirSync(dirname(STAMP), { recursive: true })
-  const temporary = `${STAMP}.${String(process.pid)}`
-  writeFileSync(temporary, JSON.stringify(stamp))
-  renameSync(temporary, STAMP)
 }
 
 /** Sets up; a failure is told without a stack and ends the process. */

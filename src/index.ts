@@ -2,12 +2,15 @@ import type { Config } from './config/config.ts'
 import { connectorTypes, loadConnector } from './connectors/registry.ts'
 import type { Connector } from './connectors/connector.ts'
 import { MerganserError } from './core/errors.ts'
-import { ModelState } from './core/model/model-state.ts'
 import type { SessionEvents } from './engine/events.ts'
 import type { Sink } from './engine/output.ts'
 import type { EngineSetup, ReplicaSetup } from './engine/setup.ts'
 import type { Environment } from './environment/environment.ts'
+import { readAsset } from './environment/asset.ts'
 import { nodeEnvironment } from './environment/node.ts'
+import { compile } from './kernel/kernel.ts'
+import { KernelState } from './kernel/kernel-state.ts'
+import type { WasmModule } from './kernel/webassembly.ts'
 import { configOf, type SessionOptions, type TableShapes } from './library/options.ts'
 import { openTyped, type TypedSession } from './library/session.ts'
 
@@ -30,6 +33,13 @@ export interface SetupOptions {
 /** The real environment: its threads start from the compiled `worker.js` beside this file. */
 export function realEnvironment(): Environment {
   return nodeEnvironment(new URL('./worker.js', import.meta.url))
+}
+
+let compiled: WasmModule | undefined
+
+/** The kernel, compiled once a process from the file that lies beside this one. */
+function kernel(): WasmModule {
+  return (compiled ??= compile(readAsset(new URL('./kernel/kernel.wasm', import.meta.url))))
 }
 
 /** The connector of a configured type and its checked options. Throws BAD_CONFIG. */
@@ -64,7 +74,7 @@ export async function sessionSetup(
     limits: config.limits,
     durability: config.durability,
     retrySeconds: config.retry.seconds,
-    makeState: (limits) => new ModelState(limits),
+    makeState: ({ undoStatements, undoRows }) => new KernelState(kernel(), { undoStatements, undoRows }),
     sink: options.sink,
     events: options.events,
   }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -21,6 +21,7 @@ export async function compileAll(more: Readonly<Record<string, string>> = {}): P
     if (!name.endsWith('.ts')) continue
     await write(join(target, 'src', name), await readFile(join(ROOT, 'src', name), 'utf8'))
   }
+  await copyFile(join(ROOT, 'dist/kernel/kernel.wasm'), join(target, 'src/kernel/kernel.wasm'))
   for (const [name, text] of Object.entries(more)) await write(join(target, name), text)
   return target
 }

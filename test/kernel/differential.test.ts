@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { failureText, runSessions, type Options } from './differential.ts'
+import { free } from './differential/free.ts'
+import { WRONG } from './differential/wrong.ts'
+import { prove } from './proof.ts'
+import { SUBJECTS, type Subject } from './subjects.ts'
+
+/** Half a million operations take about a minute. */
+const TIME_LIMIT = 600_000
+
+function findsNothing(seed: number, operations: number, options: Options): void {
+  const { failure, operations: done } = runSessions(seed, operations, options)
+  expect(failure === undefined ? '' : failureText(failure)).toBe('')
+  expect(done).toBe(operations)
+}
+
+describe('the differential machine', () => {
+  test('finds nothing in a model that takes other steps and gives other orders', () => {
+    findsNothing(1, 30_000, { make: free })
+  })
+
+  test.each(Object.keys(WRONG))(
+    'finds a model where %s, and shows it in a few operations',
+    (name) => {
+      const { failure } = runSessions(1, 200_000, { make: WRONG[name]!, length: 500 })
+      expect(failure?.operations.length).toBeLessThan(20)
+    },
+    TIME_LIMIT,
+  )
+})
+
+describe('the kernel does what the model does', () => {
+  const other: readonly Subject[] = ['debug', 'debug-unshared', 'release-unshared', 'collisions']
+
+  test.each(other)(
+    '50,000 random operations on %s',
+    (name) => {
+      findsNothing(1_000_000 + 1000 * other.indexOf(name), 50_000, { make: SUBJECTS[name] })
+    },
+    TIME_LIMIT,
+  )
+})
+
+describe('proof:kernel', () => {
+  test('tells how far it came, and ends with 0 where nothing differs', () => {
+    const said: string[] = []
+    expect(prove(['--operations', '3000', '--seed', '7'], (text) => said.push(text))).toBe(0)
+    expect(said.at(-1)).toMatch(/^3000 operations in [\d.]+ s from seed 7: no difference$/)
+  })
+
+  test('ends with 2 for options that it does not know', () => {
+    for (const args of [
+      ['--second', '1'],
+      ['--operations', 'many'],
+      ['--subject', 'none'],
+    ]) {
+      expect(prove(args, () => undefined)).toBe(2)
+    }
+  })
+})
