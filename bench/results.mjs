@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 
-const HEADS = ['work', 'against', 'bar', 'median ratio', 'min–max', '', 'ours', 'reference', 'pairs', 'rate']
+const HEADS = ['work', 'against', 'bar', 'figure', 'min–max', '', 'ours', 'reference', 'pairs', 'rate']
 
 /** The results as a Markdown table, columns aligned. */
 export function tableOf(results) {
@@ -11,16 +11,32 @@ export function tableOf(results) {
   return [head, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...body].join('\n')
 }
 
-function cells({ work, reference, bar, verdict, ratio, ratios, seconds, pairs, count, unit }) {
-  if (ratio === undefined) return [work, reference, '', '', '', verdict, '', '', '', '']
-  const rate = count === undefined ? '' : `${grouped(Math.round(count / seconds.ours))} ${unit}/s`
-  const range = `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`
-  const times = [seconds.ours, seconds.reference].map((value) => `${value.toFixed(3)} s`)
-  return [work, reference, barText(bar), ratio.toFixed(2), range, verdict, ...times, String(pairs.length), rate]
+function cells(result) {
+  const { work, reference, bar, verdict, figure, figures, pairs } = result
+  if (figure === undefined) return [work, reference, '', '', '', verdict, '', '', '', '']
+  const amounts = bar?.kind === 'amount'
+  const digits = amounts ? 1 : 2
+  const shown = amounts ? `${figure.toFixed(digits)} ${bar.unit}` : figure.toFixed(digits)
+  const range = `${Math.min(...figures).toFixed(digits)}–${Math.max(...figures).toFixed(digits)}`
+  const both = amounts ? levels(result) : seconds(result)
+  return [work, reference, barText(bar, reference), shown, range, verdict, ...both, String(pairs.length), rate(result)]
 }
 
-function barText(bar) {
+function seconds({ seconds: { ours, reference } }) {
+  return [ours, reference].map((value) => `${value.toFixed(3)} s`)
+}
+
+function levels({ levels: { ours, reference }, bar }) {
+  return [ours, reference].map((value) => (value === undefined ? '' : `${value.toFixed(1)} ${bar.unit}`))
+}
+
+function rate({ count, unit, seconds }) {
+  return count === undefined ? '' : `${grouped(Math.round(count / seconds.ours))} ${unit}/s`
+}
+
+function barText(bar, reference) {
   if (bar === undefined) return 'none: of its time'
+  if (bar.kind === 'amount') return `<= ${bar.value} ${bar.unit}${reference === '' ? '' : ' more'}`
   return bar.kind === 'speed' ? `>= ${bar.value} of its speed` : `<= ${bar.value} of its time`
 }
 
@@ -44,9 +60,11 @@ export function document({ size, sizes, machine: from, results, seconds, date })
   return `# Results of \`npm run bench\`
 
 Written by the run of ${date} (size ${size}, ${Math.round(seconds)} s). Each line is Merganser and its reference
-in turn; a ratio is of times (ours to the reference's) or, where the bar is a speed, of speeds.
+in turn. A figure is the median of the ratios of times (ours to the reference's) or, where the bar is a speed, of
+speeds. Of amounts it is the largest or, beside a reference, the median of how much more they are.
 
-- ${grouped(sizes.lines)} lines over ${grouped(sizes.keys)} keys replayed, ${grouped(sizes.rows)} rows a flush
+- ${grouped(sizes.lines)} lines over ${grouped(sizes.keys)} keys replayed, ${grouped(sizes.naiveLines)} lines by \`naive-replay.mjs\`
+- ${grouped(sizes.merged)} keys merged, ${grouped(sizes.sets)} SETs, ${grouped(sizes.values * 10)} values of 1 KB, ${grouped(sizes.rows)} rows a flush
 - Node ${from.node}, ${from.platform}, ${from.cores} cores (${from.cpu}), ${from.memory}
 
 ${tableOf(results)}
@@ -54,8 +72,17 @@ ${notes.length === 0 ? '' : `\n${notes.join('\n')}\n`}
 What is measured:
 
 - replay: whole processes, start and end included. In memory is \`merganser run FILE --dry-run --quiet\`, with durable
-  oplogs \`merganser run FILE --no-flush --quiet\` in a new state directory. The C reference checks nothing and
-  recovers nothing: a bound, not a product.
+  oplogs \`merganser run FILE --no-flush --quiet\` in a new state directory, three replicas in both. The C reference
+  checks nothing and recovers nothing: a bound, not a product. \`naive-replay.mjs\` writes no oplogs.
+- memory: the most that such a process had resident.
+- restart: \`merganser run\` of an empty script over the state directory that the replay with durable oplogs left.
+- merge: \`session.merge\` of a program, under a dry run; both sides hold all keys, the merged ones were changed.
+  A few among many: ten merges in a row, the changed keys spread over all.
+- single SETs: \`session.set\` of a program, under a dry run, all keys new.
+- columns: scripts run in memory, ten SETs a key. The time that a script of no lines takes is taken off both.
+- values: a script run in memory; the reference reads the same file and knows where in each line the value stands.
+- opening: from the first import of what only the one of them needs to the open session, in a new state directory;
+  memory is the most that the process had resident.
 - flush into embedded PostgreSQL: from a session's cache to the database's confirmation, as SYNC and the end of a run
   do it. The reference has its rows ready as the bytes of a binary COPY and runs the same statements in one transaction
   on the same server.

@@ -16,10 +16,15 @@ export function shuffledKeys(rows) {
   return keys
 }
 
+/** One SET of the library; a promise where it asks its caller to wait. */
+export function setGrade(session, replica, [student_id, course_id], grade) {
+  return session.set(replica, 'student_course_grades', { student_id, course_id }, { grade })
+}
+
 /** SETs every key in a replica's cache and oplog; nothing is flushed yet. */
 export async function setRows(session, replica, keys, round) {
-  for (const [i, [student_id, course_id]] of keys.entries()) {
-    const room = session.set(replica, 'student_course_grades', { student_id, course_id }, { grade: gradeOf(i + round) })
+  for (const [i, key] of keys.entries()) {
+    const room = setGrade(session, replica, key, gradeOf(i + round))
     if (room !== undefined) await room
   }
   await session.durable()

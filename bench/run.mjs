@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -6,17 +7,12 @@ import { parseArgs } from 'node:util'
 import { document, machine, tableOf } from './results.mjs'
 import { SIZES } from './sizes.mjs'
 
-/** By the names that `--only` takes. Loaded when they are needed. */
-const BENCHES = {
-  replay: async (sizes) => (await import('./replay.mjs')).replay(sizes),
-  flush: async (sizes) => (await import('./flush.mjs')).flush(sizes),
-  'side-by-side': async (sizes) => (await import('./side-by-side.mjs')).sideBySide(sizes),
-  start: async (sizes) => (await import('./starting.mjs')).starting(sizes),
-}
+/** What `--only` takes. */
+const BENCHES = ['replay', 'merge', 'sets', 'columns', 'values', 'opening', 'flush', 'side-by-side', 'starting']
 
 const USAGE = `usage: npm run bench [-- options]
   --size ${Object.keys(SIZES).join('|')}   how much (default: default)
-  --only NAME     one of ${Object.keys(BENCHES).join(', ')}
+  --only NAME     one of ${BENCHES.join(', ')}
   --pairs N       measurements of each pair
   --json FILE     where the figures go (default: bench/results/latest.json)
 bench/RESULTS.md is written by a whole run of the default size.`
@@ -37,7 +33,7 @@ function optionsOf(args) {
   const pairs = values.pairs === undefined ? undefined : Number(values.pairs)
   const refused =
     (!Object.hasOwn(SIZES, values.size) && `there is no size ${values.size}`) ||
-    (values.only !== undefined && !Object.hasOwn(BENCHES, values.only) && `there is no bench ${values.only}`) ||
+    (values.only !== undefined && !BENCHES.includes(values.only) && `there is no bench ${values.only}`) ||
     (pairs !== undefined && !(Number.isInteger(pairs) && pairs > 0) && '--pairs takes a number from 1')
   if (refused) throw new Error(refused)
   return { ...values, pairs }
@@ -47,12 +43,12 @@ async function bench({ size, only, pairs, json }) {
   const started = performance.now()
   const sizes = { ...SIZES[size], ...(pairs === undefined ? {} : { pairs, starts: pairs }) }
   const results = []
-  for (const [name, measure] of Object.entries(BENCHES)) {
+  for (const name of BENCHES) {
     if (only !== undefined && only !== name) continue
     process.stderr.write(`${name} ...\n`)
     const directory = mkdtempSync(join(tmpdir(), 'merganser-bench-'))
     try {
-      results.push(...(await measure({ ...sizes, directory })))
+      results.push(...(await measure(name, { ...sizes, directory })))
     } finally {
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
     }
@@ -64,6 +60,21 @@ async function bench({ size, only, pairs, json }) {
   mkdirSync(dirname(json), { recursive: true })
   writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`)
   if (size === 'default' && only === undefined) writeFileSync(own('RESULTS.md'), document(figures))
+}
+
+/** Each in a process of its own: none begins with another's memory. */
+async function measure(name, sizes) {
+  const child = fork(own('measure.mjs'), [name, JSON.stringify(sizes)])
+  let results
+  child.on('message', (message) => {
+    results = message
+  })
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+  if (status !== 0 || results === undefined) throw new Error(`the bench ${name} ended with ${String(status)}`)
+  return results
 }
 
 let options
