@@ -74,7 +74,7 @@ test('every command has a line in the README', () => {
 test('the npm scripts and files that the documents name exist', async () => {
   const { scripts } = JSON.parse(await read('package.json')) as { scripts: Record<string, string> }
   for (const [path, text] of texts) {
-    for (const [, name] of text.matchAll(/\bnpm (?:run )?([a-z]+)\b/g)) {
+    for (const [, name] of text.matchAll(/\bnpm (?:run )?([a-z]+(?::[a-z]+)?)\b/g)) {
       if (['ci', 'install'].includes(name!)) continue
       expect(Object.keys(scripts), `${path}: npm ${name!}`).toContain(name)
     }
