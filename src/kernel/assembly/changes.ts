@@ -1,6 +1,6 @@
 import { getU32, getU64, setU32, setU64 } from './memory'
 import { givePages, PAGE_BYTES, takePages } from './pages'
-import { NO_ROW, tableOf } from './keys'
+import { NO_ROW, tableOf, touchEntry } from './keys'
 import { latestOf, recordAt, setLatest } from './records'
 import { CHANGED, CHANGES, recordsOf, replicaAt } from './replicas'
 import { capacityOf, entryAt, makeRoom } from './vectors'
@@ -180,7 +180,7 @@ export function touchAhead(): u64 {
   const page = pageAt(walkedList, walkedPage)
   const end = walkedEntry + 32 < countIn(page) ? walkedEntry + 32 : countIn(page)
   let sum: u64 = 0
-  for (let i = walkedEntry; i < end; i++) sum += latestOf(recordAt(walked, entryRow(page, i)))
+  for (let i = walkedEntry; i < end; i++) sum += touchEntry(entryRow(page, i)) as u64
   return sum
 }
 

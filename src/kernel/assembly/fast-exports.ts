@@ -27,7 +27,7 @@ export { logged, releaseChunk, takeLog, takeResults } from './logs'
  */
 
 /** Pages of each of the two buffers that scripts are read into; a little more of the second may be read. */
-const INPUT_PAGES: u32 = 4
+const INPUT_PAGES: u32 = 16
 const PAGES: u32 = 2 * INPUT_PAGES + STOP_PAGES + BATCH_PAGES
 /** In the first page of the batch, behind its operations. */
 const HEADS_AT: u32 = OPERATIONS_BYTES

@@ -32,6 +32,7 @@ const MOST_INLINE: u32 = 7
 export const MOST_INLINE_BYTES: u32 = 1024
 /** Keys of one length then mostly begin where a cache line does. */
 const FIRST_ENTRY: u32 = 64
+const NEXT_LINE: u32 = 64
 
 /** The groups' vector: per group the rows in it. */
 let groups: usize = 0
@@ -61,6 +62,17 @@ function addressOf(row: u32): usize {
 /** The row whose entry is at `entry`. */
 export function rowOfEntry(entry: usize): u32 {
   return (entry >> 4) as u32
+}
+
+/** Reads a key's entry and what mostly stands behind it, so that both are near. */
+export function touchEntry(row: u32): u32 {
+  const entry = addressOf(row)
+  return getU32(entry) + getU32(inPage(entry, entry + NEXT_LINE))
+}
+
+/** An address behind an entry's, where it is in the same page: another might be beyond the memory. */
+export function inPage(entry: usize, p: usize): usize {
+  return (p + 4) >> 16 == entry >> 16 ? p : entry
 }
 
 export function tableOf(row: u32): u32 {

@@ -16,7 +16,7 @@ import {
   part,
   sameRow,
 } from './joins'
-import { keyLength, keyStart, NO_ROW, tableOf, touch } from './keys'
+import { keyLength, NO_ROW, tableOf, touch } from './keys'
 import { keepsLines, logRoom } from './logs'
 import { originCount } from './origins'
 import { roomFor, roomToRead } from './pages'
@@ -229,7 +229,7 @@ function walk(after: u64, mostRows: u32, mostBytes: f64): u32 {
   return MERGE_DONE
 }
 
-/** The next rows of the walk, at most a batch, and their places; reads what they will need. */
+/** The next rows of the walk, at most a batch, and their places; what they need was read before. */
 function gather(): u32 {
   let sum = touchAhead()
   let count: u32 = 0
@@ -239,12 +239,6 @@ function gather(): u32 {
     setU32(batch + count * 16, row)
     setU64(batch + count * 16 + 8, walkRecord())
     count++
-  }
-  for (let i: u32 = 0; i < count; i++) {
-    const row = getU32(batch + i * 16)
-    const mine = recordAt(into, row)
-    if (mine != 0) sum += getU64(mine)
-    sum += getU32(keyStart(row)) as u64
   }
   setU64(near, sum)
   return count

@@ -1,6 +1,6 @@
 import { getU32, setU32, takeStatic } from './memory'
 import { hashKey, likelyEntry, slotFor } from './key-index'
-import { MOST_INLINE_BYTES, recordBehind } from './keys'
+import { inPage, MOST_INLINE_BYTES, recordBehind } from './keys'
 import { BATCH, HASH, KEY, KEY_BYTES, LIKELY, OPERATION, operationAt } from './scan-batch'
 import { operationReplica, operationTable } from './scan-heads'
 import { rowBytes } from './tables'
@@ -60,5 +60,6 @@ function putEntries(end: usize): usize {
 /** Where the row stands, if the entry is the key's own. */
 function likelyRecord(entry: usize, op: usize): usize {
   const before = operationReplica(op) * rowBytes(operationTable(op))
-  return before < MOST_INLINE_BYTES ? recordBehind(entry, getU32(op + KEY_BYTES)) + before : entry
+  if (before >= MOST_INLINE_BYTES) return entry
+  return inPage(entry, recordBehind(entry, getU32(op + KEY_BYTES)) + before)
 }
