@@ -182,6 +182,7 @@ export class FastPath {
       if (c === 1) into.keyStart = from
       else if (line[from - 1] !== COMMA) plain = false
       if (last !== at && c < columns) plain = false
+      if (isNone(line, from, last)) plain = false
       length = before + last - from
       key[length++] = 0
       key[length++] = 1

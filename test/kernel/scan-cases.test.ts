@@ -25,6 +25,7 @@ describe('lines that the kernel takes', () => {
   test.each([
     'HIVE.SET((SID1,CSE1), A)',
     'HIVE.SET((SID1,CSE1),A)',
+    "HIVE.SET((SID1,CSE1), !$%&'*+-./:;<=>?@[\\]^_`|~)",
     'HIVE.SET(SID1,CSE1,A)',
     'HIVE.SET(SID1, CSE1, A)',
     'hive.set( ( SID1 , CSE1 ) , A+ )  ',
@@ -38,6 +39,7 @@ describe('lines that the kernel takes', () => {
     'HIVE.rooms.SET((R1), 999999999999999999)',
     'HIVE.rooms.SET(R1, \\N)',
     'HIVE.people.SET(-5, {name: none, born: 2024-02-29})',
+    'HIVE.people.SET(-5, {born: 2000-02-29})',
     `HIVE.people.SET(-5, {name${' '.repeat(40)}: a : b, NOTE :c:})`,
     'HIVE.measures.SET((a,0), {b: true, f: -0.5, d: 1234567.891, at: 2026-11-22 15:11:21.5Z, note: \\N})',
     `${NOW_TEXT}, HIVE.SET((SID1,CSE1), A)`,
@@ -56,6 +58,8 @@ describe('lines that are left to the parser', () => {
   test.each([
     'HIVE.SET((SID1,CSE1), "A")',
     'HIVE.SET((SID1,CSE1), Ä)',
+    'HIVE.SET((SID1,CSE1), A\x7f)',
+    'HIVE.SET((SID1,CSE1), A\x1f)',
     'HIVE.SET((SID1,CSE1),\tA)',
     'HIVE.SET((SID1,\\N), A)',
     'HIVE.SET((SID1,CSE1), )',
@@ -85,6 +89,8 @@ describe('lines that are left to the parser', () => {
     'HIVE.rooms.SET(R1, 1000000000000000000)',
     'HIVE.people.SET((1), A)',
     'HIVE.people.SET(1, {born: 2023-02-29})',
+    'HIVE.people.SET(1, {born: 2100-02-29})',
+    'HIVE.people.SET(1, {born: 2024-04-31})',
     'HIVE.people.SET(1, {born: 1969-12-31})',
     'HIVE.people.SET(01, {name: A})',
     'HIVE.measures.SET((a,0), {f: 1e5})',

@@ -149,7 +149,7 @@ export const edits = fc.array(
     fc.nat(4),
     fc.oneof(
       fc.constantFrom(...Buffer.from('aZ07 _-')),
-      fc.constantFrom(...Buffer.from(' \t,(){}"#\\=.:@-_Nn0\0\r\n\u00e4')),
+      fc.constantFrom(...Buffer.from(' \t,(){}"#\\=.:@-_Nn0\0\r\n\u007f\u00e4')),
       fc.nat(255),
     ),
   ),

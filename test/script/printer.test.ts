@@ -149,6 +149,8 @@ describe('log lines', () => {
     ['HIVE.SET((SID1 ,CSE1), A)', 'HIVE.SET((SID1,CSE1), A)', false],
     ['HIVE.SET(("SID1",CSE1), A)', 'HIVE.SET((SID1,CSE1), A)', false],
     ['HIVE.SET((a,b), None)', 'HIVE.SET((a,b), "None")', false],
+    ['HIVE.SET((none,b), x)', 'HIVE.SET(("none",b), x)', false],
+    ['HIVE.GET(a, None)', 'HIVE.GET((a,"None")) = A', false],
     ['HIVE.SET((a,b), \\N)', 'HIVE.SET((a,b), \\N)', false],
     ['HIVE.SET((ä,b), ö)', 'HIVE.SET((ä,b), ö)', false],
     ['HIVE.SET(("a\\u0000",b), "\\n")', 'HIVE.SET(("a\\u0000",b), "\\n")', false],
