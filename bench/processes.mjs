@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /** Milliseconds between two looks at a process's memory. */
-const LOOK = 10
+const LOOK = 50
 
 /**
  * Runs a program to its end: its wall time in seconds, start and end of the process included, the most memory that it
