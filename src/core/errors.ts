@@ -92,6 +92,13 @@ export class MerganserError extends Error {
   }
 }
 
+/** The memory for rows is full; nothing of the operation was done. */
+export function fullMemory(): MerganserError {
+  return new MerganserError('MEMORY_LIMIT', 'the memory for the rows of a session is full', {
+    advice: 'run the script in parts: the next run goes on where this one ended',
+  })
+}
+
 /** Throws `BUG` unless a condition that the code relies on holds. */
 export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new MerganserError('BUG', `internal assertion failed: ${what}`)

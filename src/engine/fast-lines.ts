@@ -1,4 +1,4 @@
-import { MerganserError } from '../core/errors.ts'
+import { fullMemory } from '../core/errors.ts'
 import type { FastPath } from '../core/fast-path.ts'
 import type { Line, LineReader } from '../script/line-reader.ts'
 import type { EngineContext } from './context.ts'
@@ -88,7 +88,7 @@ export class FastLines {
     counts.twins += result.twins
     sequencer.ran(result)
     if (stop === 'rows') throw tooManyRows(this.#context)
-    if (stop === 'memory') throw outOfMemory()
+    if (stop === 'memory') throw fullMemory()
     this.#full = stop === 'logFull' || stop === 'resultsFull'
     if (stop === 'line') this.#leave(lines)
     return lines
@@ -120,11 +120,4 @@ export class FastLines {
     // The first of them is the one that this run stopped at, unless the caller comes back for it.
     this.#left = lines === 0 ? this.#leaving - 1 : 1
   }
-}
-
-/** The state holds as much as it can. */
-export function outOfMemory(): MerganserError {
-  return new MerganserError('MEMORY_LIMIT', 'the memory for the rows of a session is full', {
-    advice: 'run the script in parts: the next run goes on where this one ended',
-  })
 }

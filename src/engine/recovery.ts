@@ -1,4 +1,4 @@
-import { MerganserError } from '../core/errors.ts'
+import { fullMemory, MerganserError } from '../core/errors.ts'
 import type { FastPath } from '../core/fast-path.ts'
 import type { Register, Row } from '../core/row.ts'
 import type { Stamp } from '../core/stamp.ts'
@@ -12,7 +12,6 @@ import type { Catalog } from '../script/catalog.ts'
 import { LOG_LIMITS } from '../script/limits.ts'
 import { LineParser } from '../script/parser.ts'
 import { Statement } from '../script/statement.ts'
-import { outOfMemory } from './fast-lines.ts'
 
 const REMARK = 0x23
 const NEWLINE = 0x0a
@@ -87,7 +86,7 @@ class RangeRestorer implements RangeReader {
         const result = this.#fast.restore(buffer, at, end, replica, record, this.#upTo, count)
         record += result.records[replica]!
         if (result.greatest > this.#lines.greatest) this.#lines.greatest = result.greatest
-        if (result.stop === 'memory') throw outOfMemory()
+        if (result.stop === 'memory') throw fullMemory()
         at = result.at
         if (result.stop === 'end') return at < end ? undefined : record - 1
         if (at === end) break

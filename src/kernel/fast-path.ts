@@ -1,10 +1,11 @@
 import type { HybridClock } from '../core/clock.ts'
+import { fullMemory } from '../core/errors.ts'
 import type { FastBytes, FastPath, FastResult, FastSettings, FastStop } from '../core/fast-path.ts'
 import { MAX_TIME } from '../core/stamp.ts'
 import type { ReplicaId } from '../core/state.ts'
 import type { TableSchema } from '../core/table.ts'
 import { FastCatalog } from './fast-catalog.ts'
-import { fullMemory, type Kernel, type KernelFunction } from './kernel.ts'
+import type { Kernel, KernelFunction } from './kernel.ts'
 
 /** Why a block ended, by its number in `assembly/scan-execute.ts`. */
 const STOPS: readonly FastStop[] = ['end', 'line', 'logFull', 'resultsFull', 'memory', 'rows']

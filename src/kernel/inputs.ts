@@ -1,19 +1,11 @@
-import { MerganserError } from '../core/errors.ts'
+import { fullMemory, MerganserError } from '../core/errors.ts'
 import type { RowInput } from '../core/state.ts'
 import { MAX_KEY_BYTES } from '../core/table.ts'
-import { fullMemory, type Kernel } from './kernel.ts'
+import type { Kernel } from './kernel.ts'
 import { NULL_LENGTH } from './layout.ts'
 
 /** Up to here a loop beats a call. */
 const SHORT = 48
-
-/** Puts bytes into the kernel's area for values; gives their address. Throws MEMORY_LIMIT. */
-export function putBytes(kernel: Kernel, source: Uint8Array): number {
-  const area = kernel.call['inputValues']!(source.length) >>> 0
-  if (area === 0) throw fullMemory()
-  kernel.bytes.set(source, area)
-  return area
-}
 
 /** Writes single statements into the kernel's areas for them. */
 export class Inputs {
@@ -29,9 +21,11 @@ export class Inputs {
     this.#shape = kernel.call['inputShape']!() >>> 0
   }
 
-  /** Puts bytes into the area for values; gives their address. */
+  /** Puts bytes into the area for values; gives their address. Throws MEMORY_LIMIT. */
   put(source: Uint8Array): number {
-    return this.#area(source.length) === 0 ? 0 : putBytes(this.#kernel, source)
+    const area = this.#area(source.length)
+    this.#kernel.bytes.set(source, area)
+    return area
   }
 
   putKey(key: Uint8Array): void {

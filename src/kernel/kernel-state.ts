@@ -1,7 +1,7 @@
 import { keyAt, textAt, type KeyBatch, type RowBatch } from '../core/batch.ts'
-import { assert } from '../core/errors.ts'
+import { assert, fullMemory } from '../core/errors.ts'
 import type { Row } from '../core/row.ts'
-import { stampText, type Stamp } from '../core/stamp.ts'
+import type { Stamp } from '../core/stamp.ts'
 import type {
   Bounds,
   ChangeResult,
@@ -22,8 +22,8 @@ import { keyBytes, type TableSchema } from '../core/table.ts'
 import { Batches, keyWidth } from './batches.ts'
 import { KernelFastPath } from './fast-path.ts'
 import { Inputs } from './inputs.ts'
-import { fullMemory, Kernel, type KernelFunction, type KernelOptions } from './kernel.ts'
-import { CONFLICT, NO_MEMORY, TWIN, UNCHANGED } from './layout.ts'
+import { Kernel, type KernelFunction, type KernelOptions } from './kernel.ts'
+import { CONFLICT, NO_MEMORY, TWIN } from './layout.ts'
 import { Origins } from './origins.ts'
 import { RowReader } from './row-reader.ts'
 import type { WasmModule } from './webassembly.ts'
@@ -58,7 +58,7 @@ export class KernelState implements ReplicaState {
     this.kernel = new Kernel(module, options)
     this.#call = this.kernel.call
     this.#inputs = new Inputs(this.kernel)
-    this.#origins = new Origins(this.kernel)
+    this.#origins = new Origins(this.kernel, this.#inputs)
     this.#reader = new RowReader(this.kernel, this.#tables, this.#origins)
     this.#batches = new Batches(this.kernel, this.#tables, this.#reader)
     this.fast = new KernelFastPath(this.kernel, this.#tables, this.#replicas)
@@ -110,7 +110,7 @@ export class KernelState implements ReplicaState {
     this.#inputs.writeKey(input)
     const outcome = this.#call['removeInput']!(replica, table, input.keyLength, stamp.time, origin)
     if (outcome === NO_MEMORY) throw fullMemory()
-    assert(outcome === UNCHANGED || outcome < TWIN, 'a DELETE has no value to meet')
+    assert(outcome !== TWIN, 'a DELETE has no value to meet')
     return OUTCOMES[outcome]!
   }
 
@@ -313,8 +313,7 @@ export class KernelState implements ReplicaState {
     this.#call['normaliseIncoming']!(schema.values.length)
     for (let column = 0; column < schema.values.length; column++) {
       if (this.#call['isForeign']!(replica, row, column) === 0) continue
-      const stamp = textAt(batch.stamps[column]!, at)!
-      foreign.push({ table, key: keyAt(batch, at), column, stamp: stampText(stampOfText(stamp)) })
+      foreign.push({ table, key: keyAt(batch, at), column, stamp: textAt(batch.stamps[column]!, at)! })
     }
   }
 

@@ -1,4 +1,4 @@
-import { MerganserError } from '../core/errors.ts'
+import { fullMemory, MerganserError } from '../core/errors.ts'
 import { WebAssembly, type WasmMemory, type WasmModule } from './webassembly.ts'
 
 /** Compiles the file that the build made. */
@@ -133,11 +133,4 @@ export class Kernel {
     })
     return this.#failure
   }
-}
-
-/** Memory is full, and nothing was done. */
-export function fullMemory(): MerganserError {
-  return new MerganserError('MEMORY_LIMIT', 'the rows of this session fill the memory that the kernel may have', {
-    advice: 'run the script in parts: the next run goes on where this one ended',
-  })
 }

@@ -38,7 +38,6 @@ export const CONFLICT = {
 /** Given as a length where a value is null. */
 export const NULL_LENGTH = 0xffffffff
 /** Answers of statements. */
-export const UNCHANGED = 0
 export const TWIN = 2
 export const NO_MEMORY = 3
 

@@ -1,18 +1,21 @@
-import { fullMemory, type Kernel } from './kernel.ts'
-import { putBytes } from './inputs.ts'
+import { fullMemory } from '../core/errors.ts'
+import type { Inputs } from './inputs.ts'
+import type { Kernel } from './kernel.ts'
 
 const NONE = -1
 
 /** Names of origins and their numbers in the kernel. */
 export class Origins {
   readonly #kernel: Kernel
+  readonly #inputs: Inputs
   readonly #numbers = new Map<string, number>()
   readonly #names: string[] = []
   #lastName = ''
   #lastNumber = NONE
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, inputs: Inputs) {
     this.#kernel = kernel
+    this.#inputs = inputs
   }
 
   /** Throws MEMORY_LIMIT where there are 65,535 already. */
@@ -33,7 +36,7 @@ export class Origins {
     const bytes = Buffer.from(name, 'latin1')
     // The name, and twice the vector of origins, which may double.
     if (call['roomForBytes']!(bytes.length + call['originCount']!() * 48 + 1024) === 0) throw fullMemory()
-    const number = call['findOrigin']!(putBytes(this.#kernel, bytes), bytes.length)
+    const number = call['findOrigin']!(this.#inputs.put(bytes), bytes.length)
     if (number === NONE) throw fullMemory()
     this.#numbers.set(name, number)
     return number

@@ -1,3 +1,5 @@
+import type { Bounds } from '../state.ts'
+
 /**
  * The rows of a replica by the record that changed them last: what a merge or a flush has to walk. A row that changes
  * again moves to the end, so the list follows the distinct rows, not the operations (I11).
@@ -30,6 +32,28 @@ export class ChangeList {
       const record = this.#records[i]!
       if (this.#latest[row] === record && !visit(row, record)) return
     }
+  }
+
+  /**
+   * As `walk`, about as far as the bounds, but at least a row; `visit` gives its bytes. Rows that were read back at one
+   * record are not parted: whoever went on after it would miss the rest.
+   */
+  walkBounded(position: number, bounds: Bounds, visit: (row: number) => number): { reached: number; done: boolean } {
+    let reached = position
+    let rows = 0
+    let bytes = 0
+    let done = true
+    this.walk(position, (row, record) => {
+      if (rows > 0 && record > reached && (rows >= bounds.rows || bytes >= bounds.bytes)) {
+        done = false
+        return false
+      }
+      rows++
+      bytes += visit(row)
+      reached = record
+      return true
+    })
+    return { reached, done }
   }
 
   /** Drops what was changed up to `record`. */

@@ -173,21 +173,12 @@ export class ModelState implements ReplicaState {
     const theirs = this.#replica(from)
     assert(ours !== theirs, 'a replica is not merged into itself')
     const walked: number[] = []
-    let reached = position
-    let done = true
-    let bytes = 0
-    theirs.changes.walk(position, (row, record) => {
-      // Rows read back at one record are not parted: whoever went on after it would miss the rest.
-      if (record > reached && (walked.length >= bounds.rows || bytes >= bounds.bytes)) {
-        done = false
-        return false
-      }
+    const walk = theirs.changes.walkBounded(position, bounds, (row) => {
       walked.push(row)
-      bytes += this.#keys.bytesOf[row]!.length + rowBytes(theirs.rows[row]!)
-      reached = record
-      return true
+      return this.#keys.bytesOf[row]!.length + rowBytes(theirs.rows[row]!)
     })
-    if (done) reached = theirs.records
+    const { done } = walk
+    const reached = done ? theirs.records : walk.reached
     const unknown =
       ours.floor === undefined ? [] : walked.filter((row) => mustLookUp(ours, row, loggedRow(theirs, row)))
     const incomplete = this.#keys.batches(unknown)
@@ -272,27 +263,17 @@ export class ModelState implements ReplicaState {
     const state = this.#replica(replica)
     const changed = new RowsByTable(this.#keys)
     const lookups: number[] = []
-    let upTo = from
-    let bytes = 0
-    let cut = false
-    state.changes.walk(from, (row, record) => {
-      if (record > upTo && (changed.rows >= bounds.rows || bytes >= bounds.bytes)) {
-        cut = true
-        return false
-      }
+    const { reached, done } = state.changes.walkBounded(from, bounds, (row) => {
       const held = state.rows[row]!
       changed.push(this.#keys.tableOf[row]!, row, held)
-      bytes += this.#keys.bytesOf[row]!.length + rowBytes(held)
       if (this.#undo.pending(replica, row)) lookups.push(row)
-      upTo = record
-      return true
+      return this.#keys.bytesOf[row]!.length + rowBytes(held)
     })
-    if (!cut) upTo = state.records
     return {
       changed: changed.parts,
       rows: changed.rows,
-      upTo,
-      done: !cut,
+      upTo: done ? state.records : reached,
+      done,
       records: state.records,
       lookups: this.#keys.batches(lookups),
     }

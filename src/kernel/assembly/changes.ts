@@ -1,7 +1,7 @@
 import { getU32, getU64, setU32, setU64 } from './memory'
 import { givePages, PAGE_BYTES, takePages } from './pages'
 import { NO_ROW, tableOf, touchEntry } from './keys'
-import { latestOf, recordAt, setLatest } from './records'
+import { bytesAbout, latestOf, recordAt, setLatest } from './records'
 import { CHANGED, CHANGES, recordsOf, replicaAt } from './replicas'
 import { capacityOf, entryAt, makeRoom } from './vectors'
 
@@ -119,6 +119,13 @@ let walkedList: usize = 0
 let walkedPage: u32 = 0
 let walkedEntry: u32 = 0
 let walkedRecord: u64 = 0
+/* Its bounds, if it has any; what it gave so far; whether the bounds ended it. */
+let bounded: bool = false
+let mostRows: u32 = 0
+let mostBytes: f64 = 0
+let walkedRows: u32 = 0
+let walkedBytes: f64 = 0
+let cut: bool = false
 
 /** Begins a walk over the rows changed after a position. */
 export function walkFrom(replica: u32, position: u64): void {
@@ -126,6 +133,9 @@ export function walkFrom(replica: u32, position: u64): void {
   walked = replica
   walkedList = list
   walkedEntry = 0
+  walkedRecord = position
+  bounded = false
+  cut = false
   walkedPage = getU32(list + FIRST)
   const pages = getU32(list + PAGES)
   while (walkedPage < pages) {
@@ -151,6 +161,32 @@ function firstAfter(page: usize, count: u32, position: u64): u32 {
   return low
 }
 
+/** Ends the walk that was begun about there, but not before a row. */
+export function boundWalk(rows: u32, bytes: f64): void {
+  bounded = true
+  mostRows = rows
+  mostBytes = bytes
+  walkedRows = 0
+  walkedBytes = 0
+}
+
+/** Whether its bounds ended the walk. */
+export function walkCut(): bool {
+  return cut
+}
+
+/** Counts a row, or ends the walk. Rows that were read back at one record are not parted: whoever went on after it would miss the rest. */
+function withinBounds(at: usize, row: u32, record: u64): bool {
+  const enough = walkedRows > 0 && (walkedRows >= mostRows || walkedBytes >= mostBytes)
+  if (enough && record > walkedRecord) {
+    cut = true
+    return false
+  }
+  walkedRows++
+  walkedBytes += bytesAbout(at, row)
+  return true
+}
+
 /** The next row of the walk, NO_ROW at its end; `walkRecord` is then its place. */
 export function walkNext(): u32 {
   const pages = getU32(walkedList + PAGES)
@@ -161,10 +197,11 @@ export function walkNext(): u32 {
       const row = entryRow(page, walkedEntry)
       const record = entryRecord(page, walkedEntry)
       walkedEntry++
-      if (latestOf(recordAt(walked, row)) == record) {
-        walkedRecord = record
-        return row
-      }
+      const at = recordAt(walked, row)
+      if (latestOf(at) != record) continue
+      if (bounded && !withinBounds(at, row, record)) return NO_ROW
+      walkedRecord = record
+      return row
     }
   }
   return NO_ROW

@@ -1,7 +1,8 @@
+import { getU32, takeStatic } from './memory'
 import { borrow, clearRow, joined, joinInto, part, sameCell } from './joins'
 import { commitImage, commitImageIncomplete } from './asides'
 import { tableOf } from './keys'
-import { firstPage, listCount, numberIn, numbersPerPage, pageAfter } from './lists'
+import { CURSOR, listCount, nextEntry, rewind } from './lists'
 import { PAGE_BYTES, roomFor } from './pages'
 import { clearPicks, pick, pickCount } from './picks'
 import { cellAt, existsIn, recordFor, setCell, setTombstone, wordIn } from './records'
@@ -17,6 +18,7 @@ import {
   imageWaits,
   lastStatement,
   noteWritten,
+  NUMBER,
   popStatement,
   replicaOfStatement,
   rowOfImage,
@@ -33,9 +35,12 @@ let statement: u64 = 0
 let image: usize = 0
 let replica: u32 = 0
 let row: u32 = 0
-/** Walking a replica's rows written since the commit. */
-let page: usize = 0
-let index: u32 = 0
+/** Walks a replica's rows written since the commit. */
+let cursor: usize = 0
+
+export function initCompensate(): void {
+  cursor = takeStatic(CURSOR)
+}
 
 /** The last statement of a replica, or of all (-1): its replica, or -1 where there is none. */
 export function undoTarget(target: i32): i32 {
@@ -99,8 +104,7 @@ function prepareUndo(at: usize): bool {
 /** Begins with a replica's rows written since the commit. */
 export function rollbackOf(target: u32): void {
   replica = target
-  page = firstPage(writtenSince(target))
-  index = 0
+  rewind(cursor, writtenSince(target))
 }
 
 export function roomToRollBack(): bool {
@@ -118,11 +122,9 @@ export function pickRollbackIncomplete(): u32 {
 }
 
 function stepWritten(): bool {
-  const list = writtenSince(replica)
-  if (index == listCount(list)) return false
-  const perPage = numbersPerPage()
-  if (index > 0 && index % perPage == 0) page = pageAfter(page)
-  row = numberIn(page, index++ % perPage)
+  const entry = nextEntry(cursor, writtenSince(replica), NUMBER)
+  if (entry == 0) return false
+  row = getU32(entry)
   return true
 }
 

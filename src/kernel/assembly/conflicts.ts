@@ -1,6 +1,6 @@
-import { getU32, setI64, setU32 } from './memory'
+import { setI64, setU32, takeStatic } from './memory'
+import { addEntry, clearList, entryOf, LIST, listCount } from './lists'
 import { compareStamps } from './origins'
-import { givePages, PAGE_BYTES, takePages } from './pages'
 import { cellAt, hasTombstone, timeIn, tombstoneOrigin, tombstoneTime, wordIn } from './records'
 import { seenOf } from './replicas'
 import { isThere, originOf, sameValue } from './values'
@@ -9,57 +9,30 @@ import { isThere, originOf, sameValue } from './values'
  * Conflicts of a merge: columns in which two rows show different things of which neither side had seen the other. A
  * deletion counts as a value of every column without a newer register.
  *
- * Those that are listed stand in pages: +0 the next page, +4 how many, then entries of 40 bytes: +0 row, +4 column,
- * +8 the winner's time, +16 the loser's, +24 the winner's origin, +28 the loser's, +32 whether the stamps are the same.
+ * Those that are listed are entries of 40 bytes: +0 row, +4 column, +8 the winner's time, +16 the loser's, +24 the
+ * winner's origin, +28 the loser's, +32 whether the stamps are the same.
  */
 
 const ENTRY: u32 = 40
-const HEADER: u32 = 8
-const PER_PAGE: u32 = (PAGE_BYTES - HEADER) / ENTRY
 
-let firstPage: usize = 0
-let lastPage: usize = 0
-let listed: u32 = 0
+let listed: usize = 0
+
+export function initConflicts(): void {
+  listed = takeStatic(LIST)
+}
 
 /** How many are listed. */
 export function listedConflicts(): u32 {
-  return listed
+  return listCount(listed)
 }
 
 /** Entry `i` of the list. */
 export function conflictAt(i: u32): usize {
-  let page = firstPage
-  let left = i
-  while (left >= PER_PAGE) {
-    page = getU32(page) as usize
-    left -= PER_PAGE
-  }
-  return page + HEADER + left * ENTRY
+  return entryOf(listed, i, ENTRY)
 }
 
 export function clearConflicts(): void {
-  while (firstPage != 0) {
-    const page = firstPage
-    firstPage = getU32(page) as usize
-    givePages(page, 1)
-  }
-  lastPage = 0
-  listed = 0
-}
-
-function addConflict(row: u32, column: u32): usize {
-  if (listed % PER_PAGE == 0) {
-    const page = takePages(1)
-    setU32(page, 0)
-    if (lastPage == 0) firstPage = page
-    else setU32(lastPage, page as u32)
-    lastPage = page
-  }
-  const entry = lastPage + HEADER + (listed % PER_PAGE) * ENTRY
-  listed++
-  setU32(entry, row)
-  setU32(entry + 4, column)
-  return entry
+  clearList(listed)
 }
 
 /** Counts the conflicts of a row, and lists them while fewer than `list` are. `mine` may be 0. */
@@ -82,8 +55,10 @@ export function conflictsOf(into: u32, from: u32, row: u32, mine: usize, theirs:
     const order = compareStamps(ours, oursBy, other, otherBy)
     if (order != 0 && (ours <= seenOf(from, oursBy) || other <= seenOf(into, otherBy))) continue
     count++
-    if (listed >= list) continue
-    const entry = addConflict(row, column)
+    if (listCount(listed) >= list) continue
+    const entry = addEntry(listed, ENTRY)
+    setU32(entry, row)
+    setU32(entry + 4, column)
     setI64(entry + 8, order >= 0 ? ours : other)
     setI64(entry + 16, order >= 0 ? other : ours)
     setU32(entry + 24, order >= 0 ? oursBy : otherBy)

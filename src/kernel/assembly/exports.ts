@@ -1,7 +1,8 @@
 import { initBatch } from './batch'
 import { initBlocks } from './blocks'
 import { changedRows, forgetChanges, handOut, walkFrom, walkNext } from './changes'
-import { clearConflicts } from './conflicts'
+import { initCompensate } from './compensate'
+import { clearConflicts, initConflicts } from './conflicts'
 import { clearDigestKeys, initDigest } from './digest'
 import { initFast } from './fast-exports'
 import { initInputs } from './inputs'
@@ -11,7 +12,7 @@ import { initKeys, NO_ROW } from './keys'
 import { initMerge, mergedUpTo as upTo, mergeStep as step } from './merge'
 import { initOrigins } from './origins'
 import { initPages, openPages, roomFor } from './pages'
-import { clearPicks } from './picks'
+import { clearPicks, initPicks } from './picks'
 import { flushUpTo as flushed, pickChanges as changes, pickLookups as lookups } from './flush'
 import { pagesForRow } from './rows'
 import { initReplicas, recordsOf as records, replicaCount, startAt as start } from './replicas'
@@ -90,6 +91,9 @@ export function init(mostPages: u32, hashMask: u32, undoStatements: u32, undoRow
   initIndex(hashMask)
   initJoins()
   initUndo(undoStatements, undoRows)
+  initPicks()
+  initConflicts()
+  initCompensate()
   initMerge()
   initBatch()
   initInputs()

@@ -1,18 +1,12 @@
-import { handOut, walkFrom, walkNext, walkRecord } from './changes'
-import { isTouched, keyLength, nextRow, NO_ROW, tableOf, walkRows } from './keys'
+import { boundWalk, handOut, walkCut, walkFrom, walkNext, walkRecord } from './changes'
+import { isTouched, nextRow, NO_ROW, walkRows } from './keys'
 import { roomToRead } from './pages'
 import { clearPicks, pick, pickCount } from './picks'
-import { cellAt, hasTombstone, recordAt, wordIn } from './records'
 import { hasFloor, recordsOf } from './replicas'
 import { isComplete } from './rows'
-import { columnsOf } from './tables'
 import { waitsForLookup } from './undo'
-import { isThere, valueLength } from './values'
 
 /* The rows of a replica that a flush has to write: those changed after a position, as they are now. */
-
-/** About what a stamp takes, for bounds in bytes. */
-const STAMP_BYTES: u32 = 40
 
 let upTo: u64 = 0
 let done: bool = false
@@ -26,38 +20,17 @@ export function flushDone(): bool {
   return done
 }
 
-function bytesOf(record: usize, row: u32): f64 {
-  let bytes = keyLength(row) + (hasTombstone(record) ? STAMP_BYTES : 0)
-  const columns = columnsOf(tableOf(row))
-  for (let column: u32 = 0; column < columns; column++) {
-    const word = wordIn(cellAt(record, column))
-    if (isThere(word)) bytes += STAMP_BYTES + valueLength(word)
-  }
-  return bytes as f64
-}
-
 /** Picks them, at most about the bounds; false where memory is too full for so many. */
 export function pickChanges(replica: u32, from: u64, mostRows: u32, mostBytes: f64): bool {
   clearPicks()
-  upTo = from
-  done = false
-  let bytes: f64 = 0
   walkFrom(replica, from)
-  for (;;) {
-    const row = walkNext()
-    if (row == NO_ROW) {
-      done = true
-      upTo = recordsOf(replica)
-      break
-    }
-    // Rows that were read back at one record are not parted: whoever went on after it would miss the rest.
-    const enough = pickCount() > 0 && (pickCount() >= mostRows || bytes >= mostBytes)
-    if (enough && walkRecord() > upTo) break
+  boundWalk(mostRows, mostBytes)
+  for (let row = walkNext(); row != NO_ROW; row = walkNext()) {
     if (!roomToRead(1)) return false
     pick(row, 0)
-    bytes += bytesOf(recordAt(replica, row), row)
-    upTo = walkRecord()
   }
+  done = !walkCut()
+  upTo = done ? recordsOf(replica) : walkRecord()
   handOut(replica, upTo)
   return true
 }

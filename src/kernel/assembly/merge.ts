@@ -1,6 +1,6 @@
 import { getU32, getU64, setU32, takeStatic, setU64 } from './memory'
 import { isLoggedApart, joinLogged, loggedRow } from './asides'
-import { addChange, handOut, touchAhead, walkFrom, walkNext, walkRecord } from './changes'
+import { addChange, boundWalk, handOut, touchAhead, walkCut, walkFrom, walkNext, walkRecord } from './changes'
 import { clearConflicts, conflictsOf } from './conflicts'
 import { logPart, partBytes } from './format'
 import {
@@ -16,7 +16,7 @@ import {
   part,
   sameRow,
 } from './joins'
-import { keyLength, NO_ROW, tableOf, touch } from './keys'
+import { NO_ROW, tableOf, touch } from './keys'
 import { keepsLines, logRoom } from './logs'
 import { originCount } from './origins'
 import { roomFor, roomToRead } from './pages'
@@ -26,6 +26,7 @@ import {
   hasFlag,
   hasTombstone,
   isKnown,
+  isPlain,
   noteChange,
   recordAt,
   recordFor,
@@ -39,7 +40,7 @@ import { countRecords, floorOf, hasFloor, raiseSeen, recordsOf, seenOf } from '.
 import { isCompleteRecord, pagesForRow } from './rows'
 import { columnsOf } from './tables'
 import { beginStatement, lastStatement, noteImage, noteOnly, noteWritten } from './undo'
-import { isThere, release, retain, valueLength } from './values'
+import { isThere, release, retain } from './values'
 
 /*
  * A merge walks what `from`'s log holds after a position and joins it into `into`. In steps: a step is bounded, and ends
@@ -58,8 +59,6 @@ export const MERGE_LOG_FULL: u32 = 4
 
 /** Rows that are looked at together, so that what they wait for from memory overlaps. */
 const BATCH: u32 = 32
-/** About what a stamp takes, for bounds in bytes. */
-const STAMP_BYTES: u32 = 40
 
 let into: u32 = 0
 let from: u32 = 0
@@ -175,16 +174,9 @@ function mustLookUp(row: u32): bool {
 
 /** Picks the rows of the step that must be looked up: MERGE_INCOMPLETE where there are some. */
 function pickIncomplete(after: u64, mostRows: u32, mostBytes: f64): u32 {
-  let walked: u32 = 0
-  let bytes: f64 = 0
-  let reached = after
   walkFrom(from, after)
+  boundWalk(mostRows, mostBytes)
   for (let row = walkNext(); row != NO_ROW; row = walkNext()) {
-    const enough = walked > 0 && (walked >= mostRows || bytes >= mostBytes)
-    if (enough && walkRecord() > reached) break
-    reached = walkRecord()
-    walked++
-    bytes += bytesOf(row)
     if (!mustLookUp(row)) continue
     if (!roomToRead(1)) return MERGE_NO_MEMORY
     pick(row, 0)
@@ -192,41 +184,26 @@ function pickIncomplete(after: u64, mostRows: u32, mostBytes: f64): u32 {
   return pickCount() > 0 ? MERGE_INCOMPLETE : MERGE_DONE
 }
 
-/** About the bytes of a row. */
-function bytesOf(row: u32): f64 {
-  const record = recordAt(from, row)
-  const columns = columnsOf(tableOf(row))
-  let bytes = keyLength(row) + (hasTombstone(record) ? STAMP_BYTES : 0)
-  for (let column: u32 = 0; column < columns; column++) {
-    const word = wordIn(cellAt(record, column))
-    if (isThere(word)) bytes += STAMP_BYTES + valueLength(word)
-  }
-  return bytes as f64
-}
-
-/** Rows that were read back at one record are not parted: whoever went on after it would miss the rest. */
 function walk(after: u64, mostRows: u32, mostBytes: f64): u32 {
-  let walked: u32 = 0
-  let bytes: f64 = 0
   let reached = after
   tookAny = false
   walkFrom(from, after)
+  boundWalk(mostRows, mostBytes)
   for (let count = gather(); count > 0; count = gather()) {
     for (let i: u32 = 0; i < count; i++) {
-      const row = getU32(batch + i * 16)
       const record = getU64(batch + i * 16 + 8)
+      // All rows of a record, or none, are behind the position.
       if (record > reached) {
         position = reached
-        if (walked > 0 && (walked >= mostRows || bytes >= mostBytes)) return MERGE_GOES_ON
         reached = record
       }
-      const ended = take(row)
+      const ended = take(getU32(batch + i * 16))
       if (ended != MERGE_DONE) return tookAny || position > after ? MERGE_GOES_ON : ended
-      walked++
-      bytes += bytesOf(row)
     }
   }
-  return MERGE_DONE
+  if (!walkCut()) return MERGE_DONE
+  position = reached
+  return MERGE_GOES_ON
 }
 
 /** The next rows of the walk, at most a batch, and their places; what they need was read before. */
@@ -251,7 +228,7 @@ function take(row: u32): u32 {
   if (!isKnown(other, columns)) return MERGE_DONE
   if (!roomFor(pagesFor(row))) return MERGE_NO_MEMORY
   const mine = recordAt(into, row)
-  if (columns == 1 && (mine == 0 || (getU64(mine) & 9) == 0) && (getU64(other) & 9) == 0) {
+  if (columns == 1 && (mine == 0 || isPlain(mine)) && isPlain(other)) {
     return takeOnly(row, mine, other)
   }
   return takeAny(row, mine, other, columns)

@@ -1,9 +1,9 @@
 import { getI64, getU32, getU64, setI64, setU32, setU64 } from './memory'
 import { pagesForBlock, takeZeroed } from './blocks'
-import { denseNumber, GROUP_BITS, GROUP_ROWS, groupsInUse, inlineRecord, tableOf } from './keys'
+import { denseNumber, GROUP_BITS, GROUP_ROWS, groupsInUse, inlineRecord, keyLength, tableOf } from './keys'
 import { replicaAt, ROWS } from './replicas'
-import { CELL, ROW_HEADER, rowBytes } from './tables'
-import { isThere, originOf } from './values'
+import { CELL, columnsOf, ROW_HEADER, rowBytes } from './tables'
+import { isThere, originOf, valueLength } from './values'
 import { capacityOf, entryAt, makeRoom } from './vectors'
 
 /*
@@ -127,6 +127,11 @@ export function setLatest(record: usize, latest: u64): void {
   setU64(record, (getU64(record) & ~LATEST_MASK) | (latest << LATEST_SHIFT))
 }
 
+/** Whether there is neither a tombstone nor an aside: what there is of it stands in its cells. */
+export function isPlain(record: usize): bool {
+  return (getU64(record) & (TOMBSTONE | ASIDE)) == 0
+}
+
 export function hasFlag(record: usize, flag: u64): bool {
   return (getU64(record) & flag) != 0
 }
@@ -161,4 +166,18 @@ export function sameTombstone(a: usize, b: usize): bool {
   const x = a == 0 ? 0 : getU64(a) & TOMBSTONE_MASK
   const y = b == 0 ? 0 : getU64(b) & TOMBSTONE_MASK
   return x == y && (x == 0 || tombstoneTime(a) == tombstoneTime(b))
+}
+
+/** About what a stamp takes, for bounds in bytes. */
+const STAMP_BYTES: u32 = 40
+
+/** About the bytes of a row's key, values and stamps, for bounds. */
+export function bytesAbout(record: usize, row: u32): f64 {
+  let bytes = keyLength(row) + (hasTombstone(record) ? STAMP_BYTES : 0)
+  const columns = columnsOf(tableOf(row))
+  for (let column: u32 = 0; column < columns; column++) {
+    const word = wordIn(cellAt(record, column))
+    if (isThere(word)) bytes += STAMP_BYTES + valueLength(word)
+  }
+  return bytes as f64
 }

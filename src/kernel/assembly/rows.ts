@@ -22,6 +22,7 @@ import {
   hasFlag,
   hasTombstone,
   isKnown,
+  isPlain,
   noteChange,
   pagesForRecord,
   recordAt,
@@ -100,8 +101,7 @@ export function setRow(replica: u32, row: u32, time: i64, origin: u32, cells: us
   if (columns == 1 && getU32(cells) == 0) {
     const cell = cellAt(record, 0)
     const word = wordIn(cell)
-    const plain = (getU64(record) & 9) == 0 // neither tombstone nor aside
-    if (plain && (!isThere(word) || time > timeIn(cell))) {
+    if (isPlain(record) && (!isThere(word) || time > timeIn(cell))) {
       return setOnly(replica, row, record, cell, time, getU64(cells + 8) | (origin as u64), records)
     }
   }
@@ -202,7 +202,7 @@ function noteRestored(replica: u32, row: u32, record: usize, time: i64, origin: 
 export function restoreSet(replica: u32, row: u32, time: i64, origin: u32, cells: usize, count: u32): void {
   const record = recordFor(replica, row)
   const columns = columnsOf(tableOf(row))
-  if (columns == 1 && (getU64(record) & 9) == 0) {
+  if (columns == 1 && isPlain(record)) {
     const cell = cellAt(record, 0)
     const word = getU64(cells + 8) | (origin as u64)
     if (isLater(time, word, cell)) {

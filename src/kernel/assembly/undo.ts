@@ -10,7 +10,7 @@ import {
 } from './asides'
 import { giveSnapshot, joinSnapshot, sameCell, snapshot } from './joins'
 import { tableOf } from './keys'
-import { append, clearList, firstPage, listCount, numberIn, numbersPerPage, pageAfter } from './lists'
+import { addEntry, clearList, CURSOR, nextEntry, rewind } from './lists'
 import { cellAt, clearFlag, existsIn, hasFlag, recordAt, setFlag, wordIn, WRITTEN_SINCE } from './records'
 import { LAST_STATEMENT, replicaAt, replicaCount, WRITTEN } from './replicas'
 import { columnsOf } from './tables'
@@ -45,8 +45,11 @@ const WAITS: u32 = 1 << 17
 const WHOLE: u32 = 1 << 18
 const HEADER: u32 = 12
 const WHOLE_BYTES: u32 = 24
+/** An entry of the lists of rows written. */
+export const NUMBER: u32 = 4
 
 let ring: usize = 0
+let cursor: usize = 0
 let mostStatements: u32 = 0
 let mostImages: u32 = 0
 let next: u64 = 0
@@ -62,6 +65,7 @@ let used: u32 = PAGE_BYTES
 
 export function initUndo(statements: u32, rows: u32): void {
   ring = takeStatic(8)
+  cursor = takeStatic(CURSOR)
   mostStatements = statements
   mostImages = rows
 }
@@ -356,7 +360,7 @@ export function completeImages(replica: u32, row: u32, found: usize): void {
 export function noteWritten(replica: u32, row: u32, record: usize, complete: bool): void {
   if (hasFlag(record, WRITTEN_SINCE)) return
   setFlag(record, WRITTEN_SINCE)
-  append(replicaAt(replica) + WRITTEN, row)
+  setU32(addEntry(writtenSince(replica), NUMBER), row)
   const columns = columnsOf(tableOf(row))
   // A row that showed nothing is known by having no image, unless it waits for what the database has to say.
   const shows = complete ? existsIn(record, columns) : true
@@ -383,12 +387,9 @@ export function commitPoint(): void {
   clearStatements()
   for (let replica: u32 = 0; replica < replicaCount(); replica++) {
     const list = writtenSince(replica)
-    const count = listCount(list)
-    const perPage = numbersPerPage()
-    let page = firstPage(list)
-    for (let i: u32 = 0; i < count; i++) {
-      if (i > 0 && i % perPage == 0) page = pageAfter(page)
-      const row = numberIn(page, i % perPage)
+    rewind(cursor, list)
+    for (let entry = nextEntry(cursor, list, NUMBER); entry != 0; entry = nextEntry(cursor, list, NUMBER)) {
+      const row = getU32(entry)
       dropCommitImage(replica, row)
       clearFlag(recordAt(replica, row), WRITTEN_SINCE)
     }
