@@ -119,6 +119,7 @@ let walkedList: usize = 0
 let walkedPage: u32 = 0
 let walkedEntry: u32 = 0
 let walkedRecord: u64 = 0
+let walkedPlace: usize = 0
 /* Its bounds, if it has any; what it gave so far; whether the bounds ended it. */
 let bounded: bool = false
 let mostRows: u32 = 0
@@ -187,7 +188,7 @@ function withinBounds(at: usize, row: u32, record: u64): bool {
   return true
 }
 
-/** The next row of the walk, NO_ROW at its end; `walkRecord` is then its place. */
+/** The next row of the walk, NO_ROW at its end; `walkRecord` then put it on the list, and it stands at `walkPlace`. */
 export function walkNext(): u32 {
   const pages = getU32(walkedList + PAGES)
   for (; walkedPage < pages; walkedPage++, walkedEntry = 0) {
@@ -201,6 +202,7 @@ export function walkNext(): u32 {
       if (latestOf(at) != record) continue
       if (bounded && !withinBounds(at, row, record)) return NO_ROW
       walkedRecord = record
+      walkedPlace = at
       return row
     }
   }
@@ -209,6 +211,10 @@ export function walkNext(): u32 {
 
 export function walkRecord(): u64 {
   return walkedRecord
+}
+
+export function walkPlace(): usize {
+  return walkedPlace
 }
 
 /** Reads what the walk will look at next, so that it is near then. */

@@ -1,6 +1,16 @@
 import { getU32, getU64, setU32, takeStatic, setU64 } from './memory'
 import { isLoggedApart, joinLogged, loggedRow } from './asides'
-import { addChange, boundWalk, handOut, touchAhead, walkCut, walkFrom, walkNext, walkRecord } from './changes'
+import {
+  addChange,
+  boundWalk,
+  handOut,
+  touchAhead,
+  walkCut,
+  walkFrom,
+  walkNext,
+  walkPlace,
+  walkRecord,
+} from './changes'
 import { clearConflicts, conflictsOf } from './conflicts'
 import { logPart, partBytes } from './format'
 import {
@@ -59,6 +69,12 @@ export const MERGE_LOG_FULL: u32 = 4
 
 /** Rows that are looked at together, so that what they wait for from memory overlaps. */
 const BATCH: u32 = 32
+/** A row of them: +0 row, +4 where `from` has it, +8 the record that put it on the list. */
+const GATHERED: u32 = 16
+
+/** Pages that a row may take more than one before it in the step did: directories grow. */
+const AS_THE_STEP_GOES_ON: u32 = 4
+const NO_TABLE: u32 = 0xffffffff
 
 let into: u32 = 0
 let from: u32 = 0
@@ -72,6 +88,10 @@ let position: u64 = 0
 let rows: u32 = 0
 let conflicts: u32 = 0
 let batch: usize = 0
+/** The table of the last row, its columns, and the pages that taking a row of it may take. */
+let lastTable: u32 = 0
+let lastColumns: u32 = 0
+let lastPages: u32 = 0
 /** Takes the sum of what was read only to be near, so that no compiler leaves it out. */
 let near: usize = 0
 
@@ -83,7 +103,7 @@ let unfinishedAt: u64 = 0
 let unfinishedStatement: u64 = 0
 
 export function initMerge(): void {
-  batch = takeStatic(BATCH * 16)
+  batch = takeStatic(BATCH * GATHERED)
   near = takeStatic(8)
 }
 
@@ -187,17 +207,19 @@ function pickIncomplete(after: u64, mostRows: u32, mostBytes: f64): u32 {
 function walk(after: u64, mostRows: u32, mostBytes: f64): u32 {
   let reached = after
   tookAny = false
+  lastTable = NO_TABLE
   walkFrom(from, after)
   boundWalk(mostRows, mostBytes)
   for (let count = gather(); count > 0; count = gather()) {
     for (let i: u32 = 0; i < count; i++) {
-      const record = getU64(batch + i * 16 + 8)
+      const gathered = batch + i * GATHERED
+      const record = getU64(gathered + 8)
       // All rows of a record, or none, are behind the position.
       if (record > reached) {
         position = reached
         reached = record
       }
-      const ended = take(getU32(batch + i * 16))
+      const ended = take(getU32(gathered), getU32(gathered + 4))
       if (ended != MERGE_DONE) return tookAny || position > after ? MERGE_GOES_ON : ended
     }
   }
@@ -214,50 +236,52 @@ function gather(): u32 {
   while (count < BATCH) {
     const row = walkNext()
     if (row == NO_ROW) break
-    setU32(batch + count * 16, row)
-    setU64(batch + count * 16 + 8, walkRecord())
+    const gathered = batch + count * GATHERED
+    setU32(gathered, row)
+    setU32(gathered + 4, walkPlace() as u32)
+    setU64(gathered + 8, walkRecord())
     count++
   }
   return count
 }
 
-/** Takes one row, or none of it: MERGE_DONE, MERGE_NO_MEMORY, MERGE_LOG_FULL. */
-function take(row: u32): u32 {
-  const other = loggedRow(from, row)
-  const columns = columnsOf(tableOf(row))
-  if (!isKnown(other, columns)) return MERGE_DONE
-  if (!roomFor(pagesFor(row))) return MERGE_NO_MEMORY
-  const mine = recordAt(into, row)
-  if (columns == 1 && (mine == 0 || isPlain(mine)) && isPlain(other)) {
-    return takeOnly(row, mine, other)
+/** Takes one row, which `from` has at `place`, or none of it: MERGE_DONE, MERGE_NO_MEMORY, MERGE_LOG_FULL. */
+function take(row: u32, place: usize): u32 {
+  const table = tableOf(row)
+  if (table != lastTable) useTable(row, table)
+  if (!roomFor(lastPages)) return MERGE_NO_MEMORY
+  if (lastColumns == 1 && isPlain(place)) {
+    const mine = recordFor(into, row)
+    if (isPlain(mine)) return takeOnly(row, mine, place)
   }
-  return takeAny(row, mine, other, columns)
+  const other = loggedRow(from, row)
+  if (!isKnown(other, lastColumns)) return MERGE_DONE
+  return takeAny(row, recordAt(into, row), other, lastColumns)
+}
+
+/** What is the same for all rows of a table, as long as the step lasts. */
+function useTable(row: u32, table: u32): void {
+  lastTable = table
+  lastColumns = columnsOf(table)
+  lastPages = pagesFor(row) + AS_THE_STEP_GOES_ON
 }
 
 /** The usual row: one column, no tombstones, the log's row and the cache's the same. */
-function takeOnly(row: u32, mine: usize, other: usize): u32 {
+function takeOnly(row: u32, record: usize, other: usize): u32 {
   const theirs = cellAt(other, 0)
+  const cell = cellAt(record, 0)
   const time = timeIn(theirs)
   const word = wordIn(theirs)
-  if (mine != 0) {
-    const cell = cellAt(mine, 0)
-    if (timeIn(cell) == time && wordIn(cell) == word) return MERGE_DONE
-    const later = isLater(time, word, cell)
-    if (later) {
-      const ended = keep(row, other)
-      if (ended != MERGE_DONE) return ended
-    }
-    if (isThere(wordIn(cell))) conflicts += conflictsOf(into, from, row, mine, other, 1, list)
-    if (!later) return MERGE_DONE
-  } else {
+  const before = wordIn(cell)
+  if ((timeIn(cell) == time && before == word) || !isThere(word)) return MERGE_DONE
+  const later = isLater(time, word, cell)
+  if (later) {
     const ended = keep(row, other)
     if (ended != MERGE_DONE) return ended
   }
-  const record = recordFor(into, row)
-  const complete = isCompleteRecord(into, record, 1)
-  const cell = cellAt(record, 0)
-  const before = wordIn(cell)
-  if (complete) {
+  if (isThere(before)) conflicts += conflictsOf(into, from, row, record, other, 1, list)
+  if (!later) return MERGE_DONE
+  if (isCompleteRecord(into, record, 1)) {
     begin()
     if (!hasFlag(record, WRITTEN_SINCE)) noteWritten(into, row, record, true)
     noteOnly(statement, row, before)

@@ -92,22 +92,27 @@ function statementAt(sequence: u64): usize {
 export function beginStatement(replica: u32): u64 {
   const sequence = next
   if (mostStatements == 0) return sequence
+  const statement = newStatement(replica)
+  setU32(statement + 4, 0)
+  setU32(statement + 8, 0)
+  setU32(statement + 12, 0)
+  return sequence
+}
+
+/** The next statement, its images not yet set. */
+function newStatement(replica: u32): usize {
   if (next - oldest == (mostStatements as u64)) forgetOldest()
   if (nextSlot % PER_PAGE == 0) openRing(nextSlot / PER_PAGE)
   const statement = statementIn(nextSlot)
   const before = replicaAt(replica) + LAST_STATEMENT
   setU32(statement, replica)
-  setU32(statement + 4, 0)
-  setU32(statement + 8, 0)
-  setU32(statement + 12, 0)
   setU64(statement + 16, getU64(before))
   setU32(statement + PAGE_THEN, last as u32)
-  setU64(before, sequence + 1)
   next++
+  setU64(before, next)
   nextSlot++
   if (nextSlot == mostStatements) nextSlot = 0
-  evict()
-  return sequence
+  return statement
 }
 
 /** A page of the ring, taken when it is first reached. */
@@ -165,8 +170,7 @@ export function noteOnly(sequence: u64, row: u32, word: u64): void {
 /** The same with a statement of its own, which has the image in itself. */
 export function noteSingle(replica: u32, row: u32, word: u64): void {
   if (mostStatements == 0) return
-  beginStatement(replica)
-  const statement = statementIn(nextSlot == 0 ? mostStatements - 1 : nextSlot - 1)
+  const statement = newStatement(replica)
   const image = statement + OWN_IMAGE
   putOnly(image, row, word)
   setU32(statement + 4, 1)
@@ -275,8 +279,10 @@ export function imageContent(image: usize, column: u32): u64 {
 export function popStatement(replica: u32): void {
   const sequence = lastStatement(replica)
   if (sequence == 0) return
-  setU64(replicaAt(replica) + LAST_STATEMENT, getU64(statementAt(sequence - 1) + 16))
-  releaseStatement(sequence - 1)
+  const statement = statementAt(sequence - 1)
+  setU64(replicaAt(replica) + LAST_STATEMENT, getU64(statement + 16))
+  releaseImages(statement)
+  setU32(statement, RELEASED)
 }
 
 /** Forgets the oldest statements until the images' limit holds; never the newest. */
@@ -285,9 +291,13 @@ function evict(): void {
 }
 
 function forgetOldest(): void {
-  releaseStatement(oldest)
+  releaseImages(statementAt(oldest))
   oldest++
-  // Pages before the one in which the oldest that is left began hold nothing any more.
+  if (first != last) freePages()
+}
+
+/** Gives pages of images back: those before the one in which the oldest statement that is left began hold nothing any more. */
+function freePages(): void {
   const keep = oldest < next ? (getU32(statementAt(oldest) + PAGE_THEN) as usize) : last
   while (keep != 0 && first != keep) {
     const page = first
@@ -296,8 +306,8 @@ function forgetOldest(): void {
   }
 }
 
-function releaseStatement(sequence: u64): void {
-  const statement = statementAt(sequence)
+/** Once each statement: when it is forgotten, or before, when it is taken back. */
+function releaseImages(statement: usize): void {
   const replica = getU32(statement)
   if (replica == RELEASED) return
   let image = getU32(statement + 8) as usize
@@ -307,9 +317,6 @@ function releaseStatement(sequence: u64): void {
     image = after
   }
   images -= getU32(statement + 4)
-  setU32(statement, RELEASED)
-  setU32(statement + 4, 0)
-  setU32(statement + 8, 0)
 }
 
 function releaseImage(replica: u32, image: usize): void {
