@@ -119,6 +119,8 @@ export interface MergeResult {
   /** Rows whose normal form changed. */
   readonly rows: number
   readonly conflicts: number
+  /** Those of them in which the stamps are the same (I1). */
+  readonly twins: number
   /** The first of them, as many as asked for. */
   readonly listed: readonly Conflict[]
   /** Rows that must be looked up and learned first; nothing was done then. */

@@ -27,11 +27,12 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
   let position = first
   let rows = 0
   let conflicts = 0
+  let twins = 0
   let listed = 0
   const bounds = state.fast === undefined ? STEP : LOGGED_STEP
   for (let done = false; !done;) {
     const before = state.records(into)
-    const step = state.merge(into, from, position, bounds, Math.max(0, LISTED - listed))
+    const step = state.merge(into, from, position, bounds, toList(context, listed))
     if (step.incomplete !== undefined) {
       await context.reads.resolve(into, step.incomplete)
       continue
@@ -40,15 +41,14 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
     if (step.logged === true) journal.stateRows(into, records)
     else journal.rows(into, step.took, records)
     for (const conflict of step.listed) {
-      if (conflict.sameStamp) counts.twins++
       const reported = context.conflicts.length < REPORTED
-      if (!reported && !journal.keepsLines) continue
       const readable = readableConflict(context, into, conflict)
       journal.remark(into, `conflict ${readable.key} ${readable.column} won ${readable.won} lost ${readable.lost}`)
       if (reported) context.conflicts.push(readable)
     }
     listed += step.listed.length
     conflicts += step.conflicts
+    twins += step.twins
     rows += step.rows
     const stuck = !step.done && step.position === position && records === 0
     position = step.position
@@ -58,6 +58,7 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
     if (stuck) await context.log.progress()
   }
   counts.conflicts += conflicts
+  counts.twins += twins
   counts.replicas[into]!.merged += rows
   if (position > first) {
     const range = `${String(first + 1)}..${String(position)}`
@@ -68,6 +69,11 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
     keeper.merged(into, from, position, knowing, state)
   }
   return rows
+}
+
+/** Conflicts that are still of use: for remarks where logs are kept, else for the report. */
+function toList({ conflicts, journal }: EngineContext, listed: number): number {
+  return Math.max(0, journal.keepsLines ? LISTED - listed : REPORTED - conflicts.length)
 }
 
 /** MERGE: one-way; then `into`'s flush is scheduled. */

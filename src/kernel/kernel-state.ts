@@ -172,6 +172,7 @@ export class KernelState implements ReplicaState {
       took: ended === INCOMPLETE ? [] : this.#batches.rows(into, false),
       rows: this.#call['mergedRows']!(),
       conflicts: this.#call['mergedConflicts']!(),
+      twins: this.#call['mergedTwins']!(),
       listed: this.#conflicts(),
       ...(logged ? { logged } : {}),
       ...(ended === INCOMPLETE ? { incomplete: this.#batches.keys(into) } : {}),

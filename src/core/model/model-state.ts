@@ -182,7 +182,8 @@ export class ModelState implements ReplicaState {
     const unknown =
       ours.floor === undefined ? [] : walked.filter((row) => mustLookUp(ours, row, loggedRow(theirs, row)))
     const incomplete = this.#keys.batches(unknown)
-    if (incomplete.length > 0) return { position, done: false, took: [], rows: 0, conflicts: 0, listed: [], incomplete }
+    if (incomplete.length > 0)
+      return { position, done: false, took: [], rows: 0, conflicts: 0, twins: 0, listed: [], incomplete }
 
     let write = this.#mergeWrite(into, from, position)
     const ourVector = vectorOf(ours)
@@ -190,6 +191,7 @@ export class ModelState implements ReplicaState {
     const took = new RowsByTable(this.#keys)
     const listed: Conflict[] = []
     let conflicts = 0
+    let twins = 0
     let rows = 0
     for (const row of walked) {
       const mine = ours.rows[row]
@@ -198,6 +200,7 @@ export class ModelState implements ReplicaState {
       const table = this.#keys.tableOf[row]!
       for (const conflict of conflictsOf(mine, other, ourVector, theirVector)) {
         conflicts++
+        if (conflict.sameStamp) twins++
         if (listed.length < list) listed.push({ table, key: this.#keys.textsOf(row), ...conflict })
       }
       // The log takes what it lacks, also what the cache had learned from its database: whoever has seen this log up to
@@ -222,7 +225,7 @@ export class ModelState implements ReplicaState {
     }
     if (done) this.#raise(ours, theirVector)
     this.#unfinished = done || write === undefined ? undefined : { into, from, position: reached, write }
-    return { position: reached, done, took: took.parts, rows, conflicts, listed }
+    return { position: reached, done, took: took.parts, rows, conflicts, twins, listed }
   }
 
   undo(replica: ReplicaId | undefined, next: (replica: ReplicaId) => Stamp): UndoResult {

@@ -1,4 +1,4 @@
-import { getU32, getU64, setU32, setU64 } from './memory'
+import { getU32, getU64, setU32, setU64, takeStatic } from './memory'
 import { givePages, PAGE_BYTES, takePages } from './pages'
 import { NO_ROW, tableOf, touchEntry } from './keys'
 import { bytesAbout, latestOf, recordAt, setLatest } from './records'
@@ -32,6 +32,14 @@ const HEADER: u32 = 16
 const PER_PAGE: u32 = (PAGE_BYTES - HEADER) / 8
 /** Pages that are cleaned for each page that is filled. */
 const CLEANED: u32 = 4
+
+/** Rows that are read before they are looked at: what they wait for from memory overlaps. */
+const TOUCHED: u32 = 32
+let near: usize = 0
+
+export function initChanges(): void {
+  near = takeStatic(4)
+}
 
 /** Pages that one `addChange` may take at the most. */
 export function pagesForChange(replica: u32): u32 {
@@ -118,6 +126,8 @@ let walked: u32 = 0
 let walkedList: usize = 0
 let walkedPage: u32 = 0
 let walkedEntry: u32 = 0
+/** Entries before this one were read already. */
+let walkedNear: u32 = 0
 let walkedRecord: u64 = 0
 let walkedPlace: usize = 0
 /* Its bounds, if it has any; what it gave so far; whether the bounds ended it. */
@@ -134,6 +144,7 @@ export function walkFrom(replica: u32, position: u64): void {
   walked = replica
   walkedList = list
   walkedEntry = 0
+  walkedNear = 0
   walkedRecord = position
   bounded = false
   cut = false
@@ -191,10 +202,11 @@ function withinBounds(at: usize, row: u32, record: u64): bool {
 /** The next row of the walk, NO_ROW at its end; `walkRecord` then put it on the list, and it stands at `walkPlace`. */
 export function walkNext(): u32 {
   const pages = getU32(walkedList + PAGES)
-  for (; walkedPage < pages; walkedPage++, walkedEntry = 0) {
+  for (; walkedPage < pages; walkedPage++, walkedEntry = 0, walkedNear = 0) {
     const page = pageAt(walkedList, walkedPage)
     const count = countIn(page)
     while (walkedEntry < count) {
+      if (walkedEntry >= walkedNear) walkedNear = touchRows(page, walkedEntry, count)
       const row = entryRow(page, walkedEntry)
       const record = entryRecord(page, walkedEntry)
       walkedEntry++
@@ -217,14 +229,14 @@ export function walkPlace(): usize {
   return walkedPlace
 }
 
-/** Reads what the walk will look at next, so that it is near then. */
-export function touchAhead(): u64 {
-  if (walkedPage >= getU32(walkedList + PAGES)) return 0
-  const page = pageAt(walkedList, walkedPage)
-  const end = walkedEntry + 32 < countIn(page) ? walkedEntry + 32 : countIn(page)
-  let sum: u64 = 0
-  for (let i = walkedEntry; i < end; i++) sum += touchEntry(entryRow(page, i)) as u64
-  return sum
+/** Reads what the next rows of a page need, so that they are near when they are looked at; gives how far it came. */
+function touchRows(page: usize, from: u32, count: u32): u32 {
+  const end = from + TOUCHED < count ? from + TOUCHED : count
+  let sum: u32 = 0
+  for (let i = from; i < end; i++) sum += touchEntry(entryRow(page, i))
+  // So that no compiler leaves the reads out.
+  setU32(near, sum)
+  return end
 }
 
 /** Rows of a table that changed after a position. */
@@ -305,7 +317,9 @@ function cleanPage(replica: u32, list: usize): void {
   const first = getU64(page)
   setU32(page + 8, 0)
   let dropped: u32 = 0
+  let touched: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
+    if (i == touched) touched = touchRows(page, i, count)
     const row = entryRow(page, i)
     const record = first + (getU32(page + HEADER + i * 8 + 4) as u64)
     if (latestOf(recordAt(replica, row)) != record) {

@@ -16,6 +16,7 @@ import { isThere, originOf, sameValue } from './values'
 const ENTRY: u32 = 40
 
 let listed: usize = 0
+let twins: u32 = 0
 
 export function initConflicts(): void {
   listed = takeStatic(LIST)
@@ -31,7 +32,13 @@ export function conflictAt(i: u32): usize {
   return entryOf(listed, i, ENTRY)
 }
 
+/** Conflicts, listed or not, in which the stamps are the same: an origin issued one twice (I1). */
+export function mergedTwins(): u32 {
+  return twins
+}
+
 export function clearConflicts(): void {
+  twins = 0
   clearList(listed)
 }
 
@@ -55,6 +62,7 @@ export function conflictsOf(into: u32, from: u32, row: u32, mine: usize, theirs:
     const order = compareStamps(ours, oursBy, other, otherBy)
     if (order != 0 && (ours <= seenOf(from, oursBy) || other <= seenOf(into, otherBy))) continue
     count++
+    if (order == 0) twins++
     if (listCount(listed) >= list) continue
     const entry = addEntry(listed, ENTRY)
     setU32(entry, row)

@@ -1,6 +1,6 @@
 import { initBatch } from './batch'
 import { initBlocks } from './blocks'
-import { changedRows, forgetChanges, handOut, walkFrom, walkNext } from './changes'
+import { changedRows, forgetChanges, handOut, initChanges, walkFrom, walkNext } from './changes'
 import { initCompensate } from './compensate'
 import { clearConflicts, initConflicts } from './conflicts'
 import { clearDigestKeys, initDigest } from './digest'
@@ -38,7 +38,7 @@ export {
   takeResults,
 } from './fast-exports'
 export { batchColumns, batchPages, batchRows, batchRun, buildBatch, giveBatch } from './batch'
-export { conflictAt, listedConflicts } from './conflicts'
+export { conflictAt, listedConflicts, mergedTwins } from './conflicts'
 export {
   applyCompensation,
   nextRollback,
@@ -93,6 +93,7 @@ export function init(mostPages: u32, hashMask: u32, undoStatements: u32, undoRow
   initUndo(undoStatements, undoRows)
   initPicks()
   initConflicts()
+  initChanges()
   initCompensate()
   initMerge()
   initBatch()

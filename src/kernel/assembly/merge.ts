@@ -1,16 +1,6 @@
 import { getU32, getU64, setU32, takeStatic, setU64 } from './memory'
 import { isLoggedApart, joinLogged, loggedRow } from './asides'
-import {
-  addChange,
-  boundWalk,
-  handOut,
-  touchAhead,
-  walkCut,
-  walkFrom,
-  walkNext,
-  walkPlace,
-  walkRecord,
-} from './changes'
+import { addChange, boundWalk, handOut, walkCut, walkFrom, walkNext, walkPlace, walkRecord } from './changes'
 import { clearConflicts, conflictsOf } from './conflicts'
 import { logPart, partBytes } from './format'
 import {
@@ -92,8 +82,6 @@ let batch: usize = 0
 let lastTable: u32 = 0
 let lastColumns: u32 = 0
 let lastPages: u32 = 0
-/** Takes the sum of what was read only to be near, so that no compiler leaves it out. */
-let near: usize = 0
 
 /** The merge that a bound interrupted. */
 let unfinished: bool = false
@@ -104,7 +92,6 @@ let unfinishedStatement: u64 = 0
 
 export function initMerge(): void {
   batch = takeStatic(BATCH * GATHERED)
-  near = takeStatic(8)
 }
 
 /** Results of the last step. */
@@ -228,10 +215,8 @@ function walk(after: u64, mostRows: u32, mostBytes: f64): u32 {
   return MERGE_GOES_ON
 }
 
-/** The next rows of the walk, at most a batch, and their places; what they need was read before. */
+/** The next rows of the walk, at most a batch, and their places. */
 function gather(): u32 {
-  // So that no compiler leaves the reads out.
-  setU64(near, touchAhead())
   let count: u32 = 0
   while (count < BATCH) {
     const row = walkNext()
