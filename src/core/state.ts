@@ -123,6 +123,8 @@ export interface MergeResult {
   readonly twins: number
   /** The first of them, as many as asked for. */
   readonly listed: readonly Conflict[]
+  /** How many of them the state wrote remarks of; absent where it writes none. */
+  readonly remarked?: number
   /** Rows that must be looked up and learned first; nothing was done then. */
   readonly incomplete?: readonly TableKeys[]
 }
@@ -221,9 +223,10 @@ export interface ReplicaState {
 
   /**
    * Merges what `from`'s log holds after `position` into `into`: at most about `bounds` of rows and bytes a call,
-   * `list` conflicts listed. What `from` only learned does not travel, so that it doesn't matter when it was looked up.
+   * `list` conflicts listed. A state that writes logs itself also writes a remark for each of the first `remarks`
+   * conflicts. What `from` only learned does not travel, so that it doesn't matter when it was looked up.
    */
-  merge(into: ReplicaId, from: ReplicaId, position: number, bounds: Bounds, list: number): MergeResult
+  merge(into: ReplicaId, from: ReplicaId, position: number, bounds: Bounds, list: number, remarks?: number): MergeResult
 
   /** Takes back the last write of a replica, or of all; empty `writes` where there is none. */
   undo(replica: ReplicaId | undefined, next: (replica: ReplicaId) => Stamp): UndoResult

@@ -28,11 +28,11 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
   let rows = 0
   let conflicts = 0
   let twins = 0
-  let listed = 0
+  let remarked = 0
   const bounds = state.fast === undefined ? STEP : LOGGED_STEP
   for (let done = false; !done;) {
     const before = state.records(into)
-    const step = state.merge(into, from, position, bounds, toList(context, listed))
+    const step = state.merge(into, from, position, bounds, ...conflictsWanted(context, remarked))
     if (step.incomplete !== undefined) {
       await context.reads.resolve(into, step.incomplete)
       continue
@@ -41,12 +41,13 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
     if (step.logged === true) journal.stateRows(into, records)
     else journal.rows(into, step.took, records)
     for (const conflict of step.listed) {
-      const reported = context.conflicts.length < REPORTED
       const readable = readableConflict(context, into, conflict)
-      journal.remark(into, `conflict ${readable.key} ${readable.column} won ${readable.won} lost ${readable.lost}`)
-      if (reported) context.conflicts.push(readable)
+      if (step.remarked === undefined) {
+        journal.remark(into, `conflict ${readable.key} ${readable.column} won ${readable.won} lost ${readable.lost}`)
+      }
+      if (context.conflicts.length < REPORTED) context.conflicts.push(readable)
     }
-    listed += step.listed.length
+    remarked += step.remarked ?? step.listed.length
     conflicts += step.conflicts
     twins += step.twins
     rows += step.rows
@@ -71,9 +72,11 @@ async function mergeOne(context: EngineContext, into: ReplicaId, from: ReplicaId
   return rows
 }
 
-/** Conflicts that are still of use: for remarks where logs are kept, else for the report. */
-function toList({ conflicts, journal }: EngineContext, listed: number): number {
-  return Math.max(0, journal.keepsLines ? LISTED - listed : REPORTED - conflicts.length)
+/** Conflicts to list and remarks to write: as many as the merge's remarks and the report still have room for. */
+function conflictsWanted({ conflicts, journal, state }: EngineContext, remarked: number): [number, number] {
+  const remarks = journal.keepsLines ? Math.max(0, LISTED - remarked) : 0
+  const report = REPORTED - conflicts.length
+  return state.fast === undefined ? [Math.max(remarks, report), 0] : [report, remarks]
 }
 
 /** MERGE: one-way; then `into`'s flush is scheduled. */

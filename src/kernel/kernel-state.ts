@@ -160,11 +160,11 @@ export class KernelState implements ReplicaState {
     if (answer === NO_MEMORY) throw fullMemory()
   }
 
-  merge(into: ReplicaId, from: ReplicaId, position: number, bounds: Bounds, list: number): MergeResult {
+  merge(into: ReplicaId, from: ReplicaId, position: number, bounds: Bounds, list: number, remarks = 0): MergeResult {
     assert(into !== from, 'a replica is not merged into itself')
     const logged = this.fast.begun
     const rows = Math.min(bounds.rows, 0xffffffff)
-    const ended = this.#call['mergeStep']!(into, from, position, rows, bounds.bytes, list, logged ? 0 : 1)
+    const ended = this.#call['mergeStep']!(into, from, position, rows, bounds.bytes, list, remarks, logged ? 0 : 1)
     if (ended === OUT_OF_MEMORY) throw fullMemory()
     const result: MergeResult = {
       position: this.#call['mergedUpTo']!(),
@@ -174,7 +174,7 @@ export class KernelState implements ReplicaState {
       conflicts: this.#call['mergedConflicts']!(),
       twins: this.#call['mergedTwins']!(),
       listed: this.#conflicts(),
-      ...(logged ? { logged } : {}),
+      ...(logged ? { logged, remarked: this.#call['mergedRemarks']!() } : {}),
       ...(ended === INCOMPLETE ? { incomplete: this.#batches.keys(into) } : {}),
     }
     this.#call['endResult']!()

@@ -126,8 +126,15 @@ export class FastModel extends ModelState {
     return super.addReplica(name)
   }
 
-  override merge(into: ReplicaId, from: ReplicaId, position: number, bounds: Bounds, list: number): MergeResult {
-    const result = super.merge(into, from, position, bounds, list)
+  override merge(
+    into: ReplicaId,
+    from: ReplicaId,
+    position: number,
+    bounds: Bounds,
+    list: number,
+    remarks = 0,
+  ): MergeResult {
+    const result = super.merge(into, from, position, bounds, Math.max(list, remarks))
     if (!this.fast.keepsLines) return { ...result, took: this.#lent.rows(result.took) }
     this.fast.took(into, result)
     return { ...result, took: [], logged: true }

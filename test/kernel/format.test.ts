@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RowInput, type ReplicaState } from '../../src/core/state.ts'
-import type { Stamp } from '../../src/core/stamp.ts'
+import { RowInput, type Conflict, type ReplicaState } from '../../src/core/state.ts'
+import { stampText, type Stamp } from '../../src/core/stamp.ts'
 import { keyBytes, type Column, type TableSchema } from '../../src/core/table.ts'
 import { parseValue } from '../../src/core/types.ts'
 import { ByteBuffer } from '../../src/script/byte-buffer.ts'
 import { LogLines } from '../../src/script/log-lines.ts'
+import { Printer } from '../../src/script/printer.ts'
 import { CATALOG, NOW, Pair, TABLES } from './fast-pair.ts'
 
 const SEED = 20261123
@@ -140,12 +141,12 @@ function writesOf(schema: TableSchema): fc.Arbitrary<Write[]> {
     })
 }
 
-function apply(state: ReplicaState, number: number, { key, cells, stamp }: Write): void {
+function apply(state: ReplicaState, number: number, { key, cells, stamp }: Write, replica = 1): void {
   const input = new RowInput()
   input.setKey(keyBytes(TABLES[number]!, key))
   for (const [column, text] of cells) input.addCell(column, text)
-  if (cells.length === 0) state.remove(1, number, input, stamp)
-  else state.set(1, number, input, stamp)
+  if (cells.length === 0) state.remove(replica, number, input, stamp)
+  else state.set(replica, number, input, stamp)
 }
 
 const lines = new LogLines(CATALOG)
@@ -178,5 +179,48 @@ describe('what a merge takes is logged as the printer spells it', () => {
       { seed: SEED, numRuns: 25 },
     )
     expect(logged).toBeGreaterThan(60)
+  })
+})
+
+const printer = new Printer(CATALOG)
+
+/** A remark as the engine spells it. */
+function remarkOf({ table, key, column, won, lost }: Conflict): string {
+  const name = TABLES[table]!.values[column]!.name
+  return `# conflict ${printer.keyText(table, key)} ${name} won ${stampText(won)} lost ${stampText(lost)}`
+}
+
+/** Of what replica 0 takes from replica 1, the first conflicts are remarked as the engine spells them. */
+function remarksTheSame(number: number, writes: readonly Write[], most: number): number {
+  const pair = new Pair({ build: 'debug' })
+  const { model, kernel } = pair
+  for (const [i, write] of writes.entries()) {
+    for (const { state } of [model, kernel]) apply(state, number, write, i % 2)
+    kernel.state.records(1)
+  }
+  const conflicts = model.state.merge(0, 1, 0, BOUNDS, Infinity).listed
+  const result = kernel.state.merge(0, 1, 0, BOUNDS, 0, most)
+  expect(result).toMatchObject({ done: true, conflicts: conflicts.length, listed: [] })
+  expect(result.remarked).toBe(Math.min(most, conflicts.length))
+  pair.take()
+  const remarks = kernel.logs[0]!.toString()
+    .split('\n')
+    .filter((line) => line.startsWith('# '))
+  const expected = conflicts.map(remarkOf)
+  if (most >= conflicts.length) expect(remarks.sort()).toEqual(expected.sort())
+  else for (const remark of remarks) expect(expected).toContain(remark)
+  return remarks.length
+}
+
+describe('conflicts of a merge are remarked as the engine spells them, as many as were asked for', () => {
+  test.each(TABLES.map(({ name }, number) => [name, number] as const))('rows of %s', (_name, number) => {
+    let remarked = 0
+    fc.assert(
+      fc.property(writesOf(TABLES[number]!), fc.constantFrom(1, 3, 1_000), (writes, most) => {
+        remarked += remarksTheSame(number, writes, most)
+      }),
+      { seed: SEED, numRuns: 25 },
+    )
+    expect(remarked).toBeGreaterThan(20)
   })
 })

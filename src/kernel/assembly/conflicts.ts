@@ -1,4 +1,6 @@
 import { setI64, setU32, takeStatic } from './memory'
+import { logConflict } from './format-conflicts'
+import { keepsLines } from './logs'
 import { addEntry, clearList, entryOf, LIST, listCount } from './lists'
 import { compareStamps } from './origins'
 import { cellAt, hasTombstone, timeIn, tombstoneOrigin, tombstoneTime, wordIn } from './records'
@@ -17,6 +19,9 @@ const ENTRY: u32 = 40
 
 let listed: usize = 0
 let twins: u32 = 0
+/** Of how many remarks may be written, and of how many they were. */
+let mostRemarks: u32 = 0
+let remarks: u32 = 0
 
 export function initConflicts(): void {
   listed = takeStatic(LIST)
@@ -37,8 +42,26 @@ export function mergedTwins(): u32 {
   return twins
 }
 
+/** Conflicts of which remarks were written. */
+export function mergedRemarks(): u32 {
+  return remarks
+}
+
+/** Whether the next conflict is written as a remark: there must be room for `conflictBytes` then. */
+export function remarksNext(): bool {
+  return remarks < mostRemarks
+}
+
+/** @param remark conflicts of which remarks are written, where logs are kept */
+export function beginConflicts(remark: u32): void {
+  clearConflicts()
+  mostRemarks = keepsLines() ? remark : 0
+}
+
 export function clearConflicts(): void {
   twins = 0
+  remarks = 0
+  mostRemarks = 0
   clearList(listed)
 }
 
@@ -63,6 +86,11 @@ export function conflictsOf(into: u32, from: u32, row: u32, mine: usize, theirs:
     if (order != 0 && (ours <= seenOf(from, oursBy) || other <= seenOf(into, otherBy))) continue
     count++
     if (order == 0) twins++
+    if (remarksNext()) {
+      remarks++
+      if (order >= 0) logConflict(into, row, column, ours, oursBy, other, otherBy)
+      else logConflict(into, row, column, other, otherBy, ours, oursBy)
+    }
     if (listCount(listed) >= list) continue
     const entry = addEntry(listed, ENTRY)
     setU32(entry, row)

@@ -38,7 +38,7 @@ export {
   takeResults,
 } from './fast-exports'
 export { batchColumns, batchPages, batchRows, batchRun, buildBatch, giveBatch } from './batch'
-export { conflictAt, listedConflicts, mergedTwins } from './conflicts'
+export { conflictAt, listedConflicts, mergedRemarks, mergedTwins } from './conflicts'
 export {
   applyCompensation,
   nextRollback,
@@ -130,8 +130,17 @@ export function startAt(replica: u32, count: f64): void {
   handOut(replica, count as u64)
 }
 
-export function mergeStep(into: u32, from: u32, position: f64, rows: u32, bytes: f64, list: u32, parts: bool): u32 {
-  return step(into, from, position as u64, rows, bytes, list, parts)
+export function mergeStep(
+  into: u32,
+  from: u32,
+  position: f64,
+  rows: u32,
+  bytes: f64,
+  list: u32,
+  remarks: u32,
+  parts: bool,
+): u32 {
+  return step(into, from, position as u64, rows, bytes, list, remarks, parts)
 }
 
 export function mergedUpTo(): f64 {

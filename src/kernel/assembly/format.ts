@@ -63,7 +63,7 @@ export function frameBytes(replica: u32, table: u32): u32 {
 }
 
 /** Bytes that a key's text takes at the most. */
-function roomForKey(table: u32, bytes: u32): u32 {
+export function roomForKey(table: u32, bytes: u32): u32 {
   return bytes * PER_KEY_BYTE + keyColumns(table) * PER_KEY_COLUMN
 }
 

@@ -1,8 +1,9 @@
 import { getU32, getU64, setU32, takeStatic, setU64 } from './memory'
 import { isLoggedApart, joinLogged, loggedRow } from './asides'
 import { addChange, boundWalk, handOut, walkCut, walkFrom, walkNext, walkPlace, walkRecord } from './changes'
-import { clearConflicts, conflictsOf } from './conflicts'
+import { beginConflicts, conflictsOf, remarksNext } from './conflicts'
 import { logPart, partBytes } from './format'
+import { conflictBytes } from './format-conflicts'
 import {
   borrow,
   clearRow,
@@ -115,6 +116,7 @@ export function mergeStep(
   mostRows: u32,
   mostBytes: f64,
   mostListed: u32,
+  mostRemarks: u32,
   parts: bool,
 ): u32 {
   into = target
@@ -125,7 +127,7 @@ export function mergeStep(
   rows = 0
   conflicts = 0
   clearPicks()
-  clearConflicts()
+  beginConflicts(mostRemarks)
   if (!roomFor(4)) return MERGE_NO_MEMORY
   if (hasFloor(into)) {
     const ended = pickIncomplete(after, mostRows, mostBytes)
@@ -234,6 +236,7 @@ function gather(): u32 {
 function take(row: u32, place: usize): u32 {
   const table = tableOf(row)
   if (table != lastTable) useTable(row, table)
+  if (remarksNext() && !logRoom(into, conflictBytes(row) + partBytes(row, loggedRow(from, row)))) return MERGE_LOG_FULL
   if (!roomFor(lastPages)) return MERGE_NO_MEMORY
   if (lastColumns == 1 && isPlain(place)) {
     const mine = recordFor(into, row)

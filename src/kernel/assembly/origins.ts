@@ -15,6 +15,7 @@ const ENTRY: u32 = 12
 
 let entries: usize = 0
 let count: u32 = 0
+let longest: u32 = 0
 
 export function initOrigins(): void {
   entries = takeStatic(8)
@@ -30,6 +31,11 @@ export function originName(origin: u32): usize {
 
 export function originNameLength(origin: u32): u32 {
   return getU32(entryAt(entries, origin, ENTRY) + 4)
+}
+
+/** Bytes of the longest name. */
+export function longestOriginName(): u32 {
+  return longest
 }
 
 function rankOf(origin: u32): u32 {
@@ -49,6 +55,7 @@ function add(name: usize, bytes: u32): u32 {
   const kept = takeBlock(bytes + SLACK)
   if (kept == 0) return NO_ORIGIN
   copyBytes(kept, name, bytes)
+  if (bytes > longest) longest = bytes
   let rank: u32 = 0
   for (let origin: u32 = 0; origin < count; origin++) {
     const entry = entryAt(entries, origin, ENTRY)

@@ -105,6 +105,7 @@ export function raiseSeen(replica: u32, origin: u32, time: i64): bool {
   const vector = replicaAt(replica) + SEEN
   if (!makeRoom(vector, origin, 8)) return false
   const entry = entryAt(vector, origin, 8)
-  if (time >= getI64(entry)) setI64(entry, time + 1)
+  // Unsigned: what follows the greatest time is no negative one.
+  if ((time as u64) >= getU64(entry)) setI64(entry, time + 1)
   return true
 }
