@@ -9,6 +9,8 @@ import { newKernel, type Build } from './subjects.ts'
 
 const REFUSING: readonly Kind[] = ['set', 'remove', 'restore', 'learn', 'rollback']
 /** Rather what needs memory than what reads. */
+/** Minutes on a machine that does other things too. */
+const TIME_LIMIT = 300_000
 const BIAS = { remove: 100, restore: 60, learn: 60, merge: 60, undo: 60, rollback: 15, raise: 10, floor: 8, mark: 2 }
 
 /** Sessions in little memory, which is filled first; how often each kind of operation was refused. */
@@ -38,6 +40,7 @@ describe('full memory', () => {
       const refused = inLittleMemory(build, 1, 24)
       expect(REFUSING.filter((kind) => !refused.has(kind))).toEqual([])
     },
+    TIME_LIMIT,
   )
 })
 

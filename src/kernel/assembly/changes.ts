@@ -1,6 +1,7 @@
 import { getU32, getU64, setU32, setU64, takeStatic } from './memory'
 import { givePages, PAGE_BYTES, takePages } from './pages'
-import { NO_ROW, tableOf, touchEntry } from './keys'
+import { denseNumber, NO_ROW, rowOfDense, tableOf, touchEntry } from './keys'
+import { mayHavePlace, pagesForMark, setMark } from './marks'
 import { bytesAbout, latestOf, recordAt, setLatest } from './records'
 import { CHANGED, CHANGES, recordsOf, replicaAt } from './replicas'
 import { capacityOf, entryAt, makeRoom } from './vectors'
@@ -14,7 +15,7 @@ import { capacityOf, entryAt, makeRoom } from './vectors'
  * Per replica: +0 vector of the pages, +8 pages, +12 first page in use, +16 up to which record somebody may have read,
  * +24 up to which record it was forgotten, +32 entries, +36 places left, +40 the page that cleaning reads next, +44 the
  * one that it writes, +48 whether it is under way, +52 whether a row was read back at a record that was forgotten.
- * A page: +0 the record of its first entry, +8 entries, from +16 entries: +0 row, +4 record less the page's first.
+ * A page: +0 the record of its first entry, +8 entries, from +16 entries: +0 the row's dense number, +4 record less the page's first.
  */
 
 const PAGES: u32 = 8
@@ -33,17 +34,19 @@ const PER_PAGE: u32 = (PAGE_BYTES - HEADER) / 8
 /** Pages that are cleaned for each page that is filled. */
 const CLEANED: u32 = 4
 
-/** Rows that are read before they are looked at: what they wait for from memory overlaps. */
-const TOUCHED: u32 = 32
-let near: usize = 0
+/** Rows that a walk reads before it looks at them: what they wait for from memory overlaps. */
+const WINDOW: u32 = 32
+/** A row in the window: +0 row, +8 the record that put it on the list. */
+const SEEN: u32 = 16
+let window: usize = 0
 
 export function initChanges(): void {
-  near = takeStatic(4)
+  window = takeStatic(WINDOW * SEEN)
 }
 
 /** Pages that one `addChange` may take at the most. */
 export function pagesForChange(replica: u32): u32 {
-  return 2 + (capacityOf(replicaAt(replica) + CHANGES) * 8) / PAGE_BYTES
+  return 2 + (capacityOf(replicaAt(replica) + CHANGES) * 8) / PAGE_BYTES + pagesForMark(replica)
 }
 
 function listOf(replica: u32): usize {
@@ -58,7 +61,7 @@ function countIn(page: usize): u32 {
   return getU32(page + 8)
 }
 
-function entryRow(page: usize, i: u32): u32 {
+function entryNumber(page: usize, i: u32): u32 {
   return getU32(page + HEADER + i * 8)
 }
 
@@ -67,13 +70,13 @@ function entryRecord(page: usize, i: u32): u64 {
 }
 
 /** Adds an entry to a page; false where it is full. */
-function put(page: usize, row: u32, record: u64): bool {
+function put(page: usize, dense: u32, record: u64): bool {
   const count = countIn(page)
   if (count == 0) setU64(page, record)
   const delta = record - getU64(page)
   if (count == PER_PAGE || delta > 0xffffffff) return false
   const entry = page + HEADER + count * 8
-  setU32(entry, row)
+  setU32(entry, dense)
   setU32(entry + 4, delta as u32)
   setU32(page + 8, count + 1)
   return true
@@ -88,10 +91,12 @@ export function addChange(replica: u32, row: u32, at: usize, record: u64): void 
   else countChanged(replica, row, 1)
   if (record <= getU64(list + FORGOTTEN)) setU32(list + LATE, 1)
   setLatest(at, record)
+  const dense = denseNumber(row)
+  setMark(replica, dense, record)
   const pages = getU32(list + PAGES)
-  if (pages == 0 || !put(pageAt(list, pages - 1), row, record)) {
+  if (pages == 0 || !put(pageAt(list, pages - 1), dense, record)) {
     addPage(list)
-    put(pageAt(list, getU32(list + PAGES) - 1), row, record)
+    put(pageAt(list, getU32(list + PAGES) - 1), dense, record)
     clean(replica, list)
   }
   setU32(list + ENTRIES, getU32(list + ENTRIES) + 1)
@@ -126,8 +131,8 @@ let walked: u32 = 0
 let walkedList: usize = 0
 let walkedPage: u32 = 0
 let walkedEntry: u32 = 0
-/** Entries before this one were read already. */
-let walkedNear: u32 = 0
+let windowAt: u32 = 0
+let windowEnd: u32 = 0
 let walkedRecord: u64 = 0
 let walkedPlace: usize = 0
 /* Its bounds, if it has any; what it gave so far; whether the bounds ended it. */
@@ -144,7 +149,8 @@ export function walkFrom(replica: u32, position: u64): void {
   walked = replica
   walkedList = list
   walkedEntry = 0
-  walkedNear = 0
+  windowAt = 0
+  windowEnd = 0
   walkedRecord = position
   bounded = false
   cut = false
@@ -199,24 +205,44 @@ function withinBounds(at: usize, row: u32, record: u64): bool {
   return true
 }
 
-/** The next row of the walk, NO_ROW at its end; `walkRecord` then put it on the list, and it stands at `walkPlace`. */
-export function walkNext(): u32 {
+/** Takes the next rows of the walk that may have their place into the window; false at the end. */
+function fillWindow(): bool {
   const pages = getU32(walkedList + PAGES)
-  for (; walkedPage < pages; walkedPage++, walkedEntry = 0, walkedNear = 0) {
+  windowAt = 0
+  windowEnd = 0
+  let sum: u32 = 0
+  for (; walkedPage < pages && windowEnd < WINDOW; walkedPage++, walkedEntry = 0) {
     const page = pageAt(walkedList, walkedPage)
     const count = countIn(page)
-    while (walkedEntry < count) {
-      if (walkedEntry >= walkedNear) walkedNear = touchRows(page, walkedEntry, count)
-      const row = entryRow(page, walkedEntry)
+    while (walkedEntry < count && windowEnd < WINDOW) {
+      const dense = entryNumber(page, walkedEntry)
       const record = entryRecord(page, walkedEntry)
       walkedEntry++
-      const at = recordAt(walked, row)
-      if (latestOf(at) != record) continue
-      if (bounded && !withinBounds(at, row, record)) return NO_ROW
-      walkedRecord = record
-      walkedPlace = at
-      return row
+      if (!mayHavePlace(walked, dense, record)) continue
+      const seen = window + windowEnd++ * SEEN
+      setU32(seen, rowOfDense(dense))
+      setU64(seen + 8, record)
     }
+    if (walkedEntry < count) break
+  }
+  for (let i: u32 = 0; i < windowEnd; i++) sum += touchEntry(getU32(window + i * SEEN))
+  // So that no compiler leaves the reads out.
+  setU32(window + 4, sum)
+  return windowEnd > 0
+}
+
+/** The next row of the walk, NO_ROW at its end; `walkRecord` then put it on the list, and it stands at `walkPlace`. */
+export function walkNext(): u32 {
+  while (windowAt < windowEnd || fillWindow()) {
+    const seen = window + windowAt++ * SEEN
+    const row = getU32(seen)
+    const record = getU64(seen + 8)
+    const at = recordAt(walked, row)
+    if (latestOf(at) != record) continue
+    if (bounded && !withinBounds(at, row, record)) return NO_ROW
+    walkedRecord = record
+    walkedPlace = at
+    return row
   }
   return NO_ROW
 }
@@ -227,16 +253,6 @@ export function walkRecord(): u64 {
 
 export function walkPlace(): usize {
   return walkedPlace
-}
-
-/** Reads what the next rows of a page need, so that they are near when they are looked at; gives how far it came. */
-function touchRows(page: usize, from: u32, count: u32): u32 {
-  const end = from + TOUCHED < count ? from + TOUCHED : count
-  let sum: u32 = 0
-  for (let i = from; i < end; i++) sum += touchEntry(entryRow(page, i))
-  // So that no compiler leaves the reads out.
-  setU32(near, sum)
-  return end
 }
 
 /** Rows of a table that changed after a position. */
@@ -317,18 +333,16 @@ function cleanPage(replica: u32, list: usize): void {
   const first = getU64(page)
   setU32(page + 8, 0)
   let dropped: u32 = 0
-  let touched: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
-    if (i == touched) touched = touchRows(page, i, count)
-    const row = entryRow(page, i)
+    const dense = entryNumber(page, i)
     const record = first + (getU32(page + HEADER + i * 8 + 4) as u64)
-    if (latestOf(recordAt(replica, row)) != record) {
+    if (!mayHavePlace(replica, dense, record)) {
       dropped++
       continue
     }
-    if (!put(pageAt(list, getU32(list + CLEAN_WRITE)), row, record)) {
+    if (!put(pageAt(list, getU32(list + CLEAN_WRITE)), dense, record)) {
       setU32(list + CLEAN_WRITE, getU32(list + CLEAN_WRITE) + 1)
-      put(pageAt(list, getU32(list + CLEAN_WRITE)), row, record)
+      put(pageAt(list, getU32(list + CLEAN_WRITE)), dense, record)
     }
   }
   setU32(list + CLEAN_READ, read + 1)

@@ -30,6 +30,8 @@ const TOUCHED_AT: u32 = 7
 /** Rows of so many replicas at the most stand behind a key, and no more bytes of them than this. */
 const MOST_INLINE: u32 = 7
 export const MOST_INLINE_BYTES: u32 = 1024
+/** Dense numbers of a page that tells their rows. */
+const NUMBERS: u32 = PAGE_BYTES / 4
 /** Keys of one length then mostly begin where a cache line does. */
 const FIRST_ENTRY: u32 = 64
 const NEXT_LINE: u32 = 64
@@ -38,11 +40,14 @@ const NEXT_LINE: u32 = 64
 let groups: usize = 0
 let groupCount: u32 = 0
 let rows: u32 = 0
+/** Rows by dense number: a vector of pages. */
+let numbers: usize = 0
 let firstPage: usize = 0
 let page: usize = 0
 
 export function initKeys(): void {
   groups = takeStatic(8)
+  numbers = takeStatic(8)
 }
 
 /** Distinct keys met. */
@@ -91,6 +96,11 @@ export function denseNumber(row: u32): u32 {
   return getU32(addressOf(row))
 }
 
+/** The row of a dense number that is in use. */
+export function rowOfDense(dense: u32): u32 {
+  return getU32(getU32(entryAt(numbers, dense / NUMBERS, 4)) + (dense % NUMBERS) * 4)
+}
+
 /** Where the row of a replica stands behind its key; 0 where it stands elsewhere. */
 export function inlineRecord(replica: u32, row: u32, bytes: u32): usize {
   const entry = addressOf(row)
@@ -131,9 +141,9 @@ export function internRow(table: u32, p: usize, bytes: u32, hash: u32): u32 {
   return entry == 0 ? add(table, p, bytes, hash) : rowOfEntry(entry)
 }
 
-/** Pages that a new key may take at the most: one for its entry, the groups' vector, and its place in the index. */
+/** Pages that a new key may take at the most: for its entry, its dense number, the vectors of both, the index. */
 export function pagesForKey(): u32 {
-  return 2 + (groupCount * 8) / PAGE_BYTES + pagesForIndex()
+  return 4 + (groupCount * 8) / PAGE_BYTES + pagesForIndex()
 }
 
 /** Rows that stand behind a new key of a table. */
@@ -150,8 +160,16 @@ function add(table: u32, p: usize, bytes: u32, hash: u32): u32 {
   setU16(entry + 6, bytes | (inline << INLINE_SHIFT))
   copyBytes(entry + KEY, p, bytes)
   putEntry(entry, hash)
+  noteNumber(getU32(entry), rowOfEntry(entry))
   rows++
   return rowOfEntry(entry)
+}
+
+function noteNumber(dense: u32, row: u32): void {
+  makeRoom(numbers, dense / NUMBERS, 4)
+  const page = entryAt(numbers, dense / NUMBERS, 4)
+  if (getU32(page) == 0) setU32(page, takePages(1) as u32)
+  setU32(getU32(page) + (dense % NUMBERS) * 4, row)
 }
 
 /** Zeroed bytes behind the last entry. */

@@ -31,6 +31,8 @@ export const CHANGED: u32 = 136
 export const LOG: u32 = 144
 /** Sums of the digest (digest.ts): 12 bytes. */
 export const DIGEST: u32 = 184
+/** Marks of the rows on the list of changes (marks.ts): 8 bytes. */
+export const MARKS: u32 = 200
 
 let entries: usize = 0
 let count: u32 = 0
