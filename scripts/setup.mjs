@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { compileKernel, hasKernel, isCompiledKernel, kernelSources } from './compile-kernel.mjs'
 import { CACHE, contentHash, filesBelow, hashOf, readJson, seen, writeJson } from './files.mjs'
@@ -9,6 +9,8 @@ const STAMP = join(CACHE, 'setup.json')
 const BUILD_INFO = join(CACHE, 'build.tsbuildinfo')
 const DIST = join(ROOT, 'dist')
 const LOCK = join(ROOT, '.setup.lock')
+/** Generated, and not compiled: JavaScript beside the sources that goes along as it is. */
+const GENERATED = 'connectors/hive/client/generated'
 const MACHINE = `${process.platform}-${process.arch}`
 
 /** Thrown with the output of what failed; callers print it without a stack. */
@@ -91,19 +93,21 @@ async function buildSources() {
   const args = ['-p', 'tsconfig.build.json', '--incremental', '--tsBuildInfoFile', BUILD_INFO]
   const { status, output, seconds } = await tool('typescript/bin/tsc', args)
   if (status !== 0) return output
+  cpSync(join(ROOT, 'src', GENERATED), join(DIST, GENERATED), { recursive: true })
   say(`built in ${duration(seconds)}`)
   writeJson(STAMP, { ...readStamp(), contents })
   return undefined
 }
 
 function hasOutput() {
-  return existsSync(join(DIST, 'index.js'))
+  return existsSync(join(DIST, 'index.js')) && existsSync(join(DIST, GENERATED, 'package.json'))
 }
 
 /** Removes what was built from sources that are gone. */
 function removeOrphans(built, source) {
   for (const entry of readdirSync(built, { withFileTypes: true })) {
     const path = join(built, entry.name)
+    if (existsSync(join(source, entry.name)) && !entry.isDirectory()) continue
     if (entry.isDirectory()) {
       if (existsSync(join(source, entry.name))) removeOrphans(path, join(source, entry.name))
       else rmSync(path, { recursive: true })

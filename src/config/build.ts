@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { MerganserError } from '../core/errors.ts'
 import { nearestName } from '../core/nearest.ts'
+import { renamesProblem } from '../core/renames.ts'
 import { checkSchema, DEFAULT_TABLE, type Column, type TableSchema } from '../core/table.ts'
 import { nameProblem, tableNameProblem } from './names.ts'
 import { parseType } from '../core/types.ts'
@@ -37,9 +38,11 @@ const TYPE_NAMES = ['string', 'int64', 'float64', 'decimal', 'boolean', 'bytes',
 /** The configuration of a file whose shape is right; checks names, types and references. */
 export function buildConfig(shape: ConfigShape, context: BuildContext): Config {
   const replicas = replicasOf(shape, context)
+  const tables = tablesOf(shape, context)
+  checkRenames(shape, tables, context)
   return {
     file: context.path,
-    tables: tablesOf(shape, context),
+    tables,
     replicas,
     aliases: aliasesOf(shape, replicas, context),
     workers: shape.workers,
@@ -123,6 +126,20 @@ function replicasOf(shape: ConfigShape, context: BuildContext): readonly Replica
   })
   if (replicas.length === 0) throw document.error(['replicas'], 'replicas: at least one is needed')
   return replicas
+}
+
+/** What the replicas call the tables in their databases. */
+function checkRenames(shape: ConfigShape, tables: readonly TableSchema[], { document }: BuildContext): void {
+  for (const [written, options] of Object.entries(shape.replicas ?? {})) {
+    if (options['tables'] === undefined) continue
+    const problem = renamesProblem(tables, options['tables'])
+    if (problem === undefined) continue
+    const name = written.toUpperCase()
+    throw document.error(['replicas', written, 'tables', ...problem.path], `replica ${name}: ${problem.message}`, {
+      ...problem,
+      place: { replica: name },
+    })
+  }
 }
 
 function aliasesOf(

@@ -39,7 +39,8 @@ function tableShown(table: TableSchema): Record<string, unknown> {
 function replicaShown(replica: ReplicaConfig): Record<string, unknown> {
   const options = Object.entries(replica.options).map(([name, value]): [string, unknown] => [
     name,
-    replica.hidden.includes(name) ? HIDDEN : hideSecrets(name, value),
+    // Names of columns, however they sound, are no secrets.
+    replica.hidden.includes(name) ? HIDDEN : name === 'tables' ? value : hideSecrets(name, value),
   ])
   return { type: replica.type, ...Object.fromEntries(options) }
 }

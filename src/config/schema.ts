@@ -63,8 +63,29 @@ const table = z.strictObject(
   { error: notAMap },
 )
 
+/** For editors only: `core/renames.ts` checks it, and says more. */
+const renames = z
+  .unknown()
+  .optional()
+  .meta({
+    description: 'what tables and columns are called in this database',
+    type: 'object',
+    additionalProperties: {
+      type: 'object',
+      properties: {
+        name: { type: 'string', minLength: 1, description: "the table's name there" },
+        columns: {
+          type: 'object',
+          additionalProperties: { type: 'string', minLength: 1 },
+          description: 'names there by column',
+        },
+      },
+      additionalProperties: false,
+    },
+  })
+
 const replica = z
-  .looseObject({ type: text('the kind of database') }, { error: notAMap })
+  .looseObject({ type: text('the kind of database'), tables: renames }, { error: notAMap })
   .meta({ description: 'a copy of the tables; what stands beside its type goes to the connector' })
 
 /** The shape of the configuration file. What needs more than shape is checked in `build.ts`. */

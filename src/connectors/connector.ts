@@ -19,9 +19,13 @@ export interface Capabilities {
   readonly maxYear: number
   /** Where columns of timestamps with more than six digits of a second have fewer years: the first and the last. */
   readonly nanosecondYears?: readonly [number, number]
+  /** false: timestamps of the last second before 1970 have no fraction there. */
+  readonly fractionBeforeEpoch?: false
   /** JSON may hold \u0000 in its strings; in the names of its members. */
   readonly nulInJson: boolean
   readonly nulInJsonNames: boolean
+  /** Levels of arrays and objects that JSON may have; any number where it isn't said. */
+  readonly jsonDepth?: number
   /** Significant digits of a decimal, zeros at both ends not counted. The canonical decimal has up to 38. */
   readonly decimalDigits: number
   /** Longest canonical key and longest value, in bytes. */
@@ -29,6 +33,8 @@ export interface Capabilities {
   readonly valueBytes: number
   /** Other processes may read while a session writes. */
   readonly sharedReads: boolean
+  /** Types of which the database itself works out exactly the text that digests are made of (`core/row-digest.ts`). */
+  readonly digests?: readonly ColumnType['name'][]
 }
 
 /** Why a database of these capabilities can't hold a value exactly; undefined where it can. */
@@ -53,6 +59,9 @@ export function misfit(capabilities: Capabilities, type: ColumnType, text: strin
       if (digits > capabilities.timestampDigits) {
         return `its timestamps hold ${String(capabilities.timestampDigits)} digits of a second`
       }
+      if (capabilities.fractionBeforeEpoch === false && text.startsWith('1969-12-31 23:59:59.')) {
+        return 'its timestamps of the last second before 1970 have no fraction'
+      }
       return nanosecondMisfit(capabilities, type, text) ?? yearMisfit(capabilities, text)
     }
     case 'date':
@@ -75,6 +84,8 @@ export function holdsCommon(capabilities: Capabilities, type: ColumnType): boole
       return decimalDigits >= 15
     case 'float64':
       return negativeZero
+    case 'json':
+      return capabilities.jsonDepth === undefined
     case 'date':
       return holds([minYear, maxYear])
     case 'timestamp': {
@@ -87,11 +98,26 @@ export function holdsCommon(capabilities: Capabilities, type: ColumnType): boole
 }
 
 function jsonMisfit(capabilities: Capabilities, text: string): string | undefined {
+  const { jsonDepth } = capabilities
+  if (jsonDepth !== undefined && text.length > 2 * jsonDepth && depthOf(text) > jsonDepth) {
+    return `its JSON has ${String(jsonDepth)} levels`
+  }
   if (!text.includes('\\u0000') || !/(?:^|[^\\])(?:\\\\)*\\u0000/.test(text)) return undefined
   if (!capabilities.nulInJson) return 'its JSON holds no \\u0000'
   return !capabilities.nulInJsonNames && namesHoldNul(JSON.parse(text))
     ? 'the names in its JSON hold no \\u0000'
     : undefined
+}
+
+/** Levels of arrays and objects in a JSON text. */
+function depthOf(text: string): number {
+  let depth = 0
+  let most = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
+    if (token === '[' || token === '{') most = Math.max(most, ++depth)
+    else if (token === ']' || token === '}') depth--
+  }
+  return most
 }
 
 function namesHoldNul(value: unknown): boolean {
@@ -115,6 +141,34 @@ function yearMisfit(capabilities: Capabilities, text: string): string | undefine
   const year = Number(text.slice(0, 4))
   if (year >= capabilities.minYear && year <= capabilities.maxYear) return undefined
   return `its dates are from year ${String(capabilities.minYear)} to ${String(capabilities.maxYear)}`
+}
+
+/** Keys of a table behind `after` (exclusive) up to `upTo` (inclusive), in key order; without a bound, all there are. */
+export interface KeyRange {
+  readonly after?: readonly string[]
+  readonly upTo?: readonly string[]
+}
+
+/** The digest of a range of rows, as `core/row-digest.ts` defines it: equal for equal rows, in whatever order they come. */
+export interface RangeDigest {
+  /** Rows that there are, tombstones included. */
+  readonly rows: number
+  /** The sums of the first and of the second 32 bits of the rows' digests. */
+  readonly sums: readonly [bigint, bigint]
+}
+
+/** What `diagnose` found; in the order of the checks. */
+export interface Finding {
+  /** 'ok': as it should be. 'warning': it will work, but. 'problem': a session can't work with it. */
+  readonly level: 'ok' | 'warning' | 'problem'
+  /** A short name that stays the same: `reach`, `version`, `privileges`, `clock`, `lock`, `staging`. */
+  readonly check: string
+  /** What was found, without secrets. */
+  readonly message: string
+  /** What to do about it. */
+  readonly advice?: string
+  /** Of a problem: whether the input is wrong or the database; decides the exit status. 'database' where it isn't said. */
+  readonly fault?: 'configuration' | 'database'
 }
 
 /** What a database knows about the log that owns it: one row of the table `merganser_meta`. */
@@ -182,6 +236,13 @@ export interface Connector {
    * limit; DATABASE_REFUSED where it refuses (password, privilege, version).
    */
   open(options: ConnectorOptions, context: OpenContext): Promise<ReplicaStore>
+  /**
+   * Looks at the database for `merganser doctor`: reach, version, privileges, settings, clock, locks held, ways of
+   * staging. Leaves nothing behind, takes no lock. What goes wrong is a finding; it throws nothing but the signal's reason.
+   */
+  diagnose?(options: ConnectorOptions, context: OpenContext): AsyncIterable<Finding>
+  /** The database's own type that holds values of a canonical type, for the documentation: `double precision`. */
+  heldAs?(type: ColumnType): string
 }
 
 export interface WriteResult {
@@ -218,9 +279,20 @@ export interface ReplicaStore {
   readRows(table: TableSchema, keys: KeyBatch): Promise<RowBatch>
   /**
    * All rows in key order (strings by UTF-8 bytes, other types by value), after a key where one is given, tombstones
-   * included. A missing table reads as empty. Each batch stays valid when the next one is asked for.
+   * included. A missing table reads as empty. Each batch stays valid when the next one is asked for. Rows behind
+   * `upToKey` may be left out, but need not be: who gives it passes over them.
    */
-  scanRows(table: TableSchema, afterKey?: readonly string[]): AsyncIterable<RowBatch>
+  scanRows(table: TableSchema, afterKey?: readonly string[], upToKey?: readonly string[]): AsyncIterable<RowBatch>
+  /**
+   * The digest of each range, worked out by the database. Only for tables all of whose types are among
+   * `capabilities.digests`. A missing table is empty.
+   */
+  digest?(table: TableSchema, ranges: readonly KeyRange[]): Promise<readonly RangeDigest[]>
+  /**
+   * At most `parts - 1` rising keys that cut the table into about equal parts; fewer, or none, where it is small or
+   * that would cost more than it is worth.
+   */
+  splitKeys?(table: TableSchema, parts: number): Promise<readonly (readonly string[])[]>
   /**
    * Joins the rows, each key at most once in a batch: per column the greater of the stored and the incoming stamp, the
    * greater tombstone, then normal form. A register never goes back to a smaller stamp (I5). Idempotent; durable on

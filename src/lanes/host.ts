@@ -68,9 +68,16 @@ async function carryOut(
     case 'writeMeta':
       await store.writeMeta(request.meta)
       return undefined
-    case 'scanStart':
-      scans.set(request.scan, store.scanRows(request.table, request.afterKey)[Symbol.asyncIterator]())
+    case 'digest':
+      if (store.digest === undefined) throw new MerganserError('BUG', 'the store works out no digests')
+      return await store.digest(request.table, request.ranges)
+    case 'splitKeys':
+      return (await store.splitKeys?.(request.table, request.parts)) ?? []
+    case 'scanStart': {
+      const { table, afterKey, upToKey } = request
+      scans.set(request.scan, store.scanRows(table, afterKey, upToKey)[Symbol.asyncIterator]())
       return undefined
+    }
     case 'scanNext': {
       const next = await scans.get(request.scan)?.next()
       if (next !== undefined && next.done !== true) return next.value

@@ -30,7 +30,12 @@ const LONGEST_DELAY = 5_000
 const CLOSE_LIMIT = 60_000
 
 /** Errors after which the same call may be tried again on a new connection: every call is idempotent. */
-const RETRIED = new Set(['CONNECTION_LOST', 'BACK_OFF', 'TIME_LIMIT', 'DATABASE_UNREACHABLE'])
+export const RETRIED: ReadonlySet<string> = new Set([
+  'CONNECTION_LOST',
+  'BACK_OFF',
+  'TIME_LIMIT',
+  'DATABASE_UNREACHABLE',
+])
 
 /**
  * The way to one replica's database: opened when first needed, one at a time; reads go at once, a write waits for the

@@ -1,7 +1,7 @@
 import type { KeyBatch, RowBatch } from '../core/batch.ts'
 import { MerganserError } from '../core/errors.ts'
 import type { TableSchema } from '../core/table.ts'
-import type { StoreMeta, WriteResult } from '../connectors/connector.ts'
+import type { KeyRange, RangeDigest, StoreMeta, WriteResult } from '../connectors/connector.ts'
 import type { Thread, Threads } from '../environment/environment.ts'
 import { fromWire, portable, type CallName, type Calls, type OpenRequest, type Response } from './protocol.ts'
 
@@ -126,9 +126,24 @@ export class RemoteStore {
     return this.#call('writeMeta', { meta })
   }
 
-  async *scanRows(table: TableSchema, afterKey?: readonly string[]): AsyncGenerator<RowBatch> {
+  /** Only where the connector's capabilities name digests. */
+  digest(table: TableSchema, ranges: readonly KeyRange[]): Promise<readonly RangeDigest[]> {
+    return this.#call('digest', { table, ranges })
+  }
+
+  /** None where the store can't. */
+  splitKeys(table: TableSchema, parts: number): Promise<readonly (readonly string[])[]> {
+    return this.#call('splitKeys', { table, parts })
+  }
+
+  async *scanRows(
+    table: TableSchema,
+    afterKey?: readonly string[],
+    upToKey?: readonly string[],
+  ): AsyncGenerator<RowBatch> {
     const scan = this.#nextScan++
-    await this.#call('scanStart', { scan, table, ...(afterKey === undefined ? {} : { afterKey }) })
+    const bounds = { ...(afterKey === undefined ? {} : { afterKey }), ...(upToKey === undefined ? {} : { upToKey }) }
+    await this.#call('scanStart', { scan, table, ...bounds })
     let ended = false
     try {
       for (;;) {

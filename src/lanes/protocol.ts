@@ -1,7 +1,7 @@
 import type { KeyBatch, RowBatch, TextColumn } from '../core/batch.ts'
 import { ErrorCodes, MerganserError, type ErrorCode, type Place } from '../core/errors.ts'
 import type { TableSchema } from '../core/table.ts'
-import type { ConnectorOptions, Owner, StoreMeta, WriteResult } from '../connectors/connector.ts'
+import type { ConnectorOptions, KeyRange, Owner, RangeDigest, StoreMeta, WriteResult } from '../connectors/connector.ts'
 
 /*
  * What crosses between a lane and the thread that hosts its store. Every request is answered once, in any order; a
@@ -26,7 +26,12 @@ export interface Calls {
   readRows: { takes: { table: TableSchema; keys: KeyBatch }; gives: RowBatch }
   writeRows: { takes: { table: TableSchema; batch: RowBatch }; gives: WriteResult }
   writeMeta: { takes: { meta: Omit<StoreMeta, 'logId'> }; gives: undefined }
-  scanStart: { takes: { scan: number; table: TableSchema; afterKey?: readonly string[] }; gives: undefined }
+  digest: { takes: { table: TableSchema; ranges: readonly KeyRange[] }; gives: readonly RangeDigest[] }
+  splitKeys: { takes: { table: TableSchema; parts: number }; gives: readonly (readonly string[])[] }
+  scanStart: {
+    takes: { scan: number; table: TableSchema; afterKey?: readonly string[]; upToKey?: readonly string[] }
+    gives: undefined
+  }
   scanNext: { takes: { scan: number }; gives: RowBatch | undefined }
   scanStop: { takes: { scan: number }; gives: undefined }
   close: { takes: object; gives: undefined }

@@ -9,10 +9,12 @@ import {
   type Config,
   type Durability,
   type Limits,
+  type ReplicaConfig,
 } from '../config/config.ts'
 import { nameProblem, tableNameProblem } from '../config/names.ts'
 import { MerganserError } from '../core/errors.ts'
-import { checkSchema, type Column } from '../core/table.ts'
+import { renamesProblem } from '../core/renames.ts'
+import { checkSchema, type Column, type TableSchema } from '../core/table.ts'
 import { parseType } from '../core/types.ts'
 import type { SessionEvents } from '../engine/events.ts'
 
@@ -64,6 +66,15 @@ function checkNumbers(what: string, known: Readonly<Record<string, number>>, giv
   }
 }
 
+function checkRenames(tables: readonly TableSchema[], { name, options }: ReplicaConfig): void {
+  const problem = options['tables'] === undefined ? undefined : renamesProblem(tables, options['tables'])
+  if (problem === undefined) return
+  throw new MerganserError('BAD_CONFIG', `replica ${name}: ${problem.message}`, {
+    place: { replica: name },
+    ...(problem.advice === undefined ? {} : { advice: problem.advice }),
+  })
+}
+
 interface Flags {
   readonly dryRun: boolean
   readonly flush: boolean
@@ -96,6 +107,7 @@ export function configOf<Tables extends TableShapes>(
     seen.add(name)
   }
   if (replicas.length === 0) throw new MerganserError('BAD_CONFIG', 'a session needs a replica')
+  for (const replica of replicas) checkRenames(tables, replica)
   checkNumbers('limits', { ...DEFAULT_LIMITS }, options.limits)
   checkNumbers('durability', { ...DEFAULT_DURABILITY }, options.durability)
   const { workers = DEFAULT_WORKERS, retrySeconds = DEFAULT_RETRY.seconds } = options

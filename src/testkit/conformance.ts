@@ -1,4 +1,5 @@
 import type { Case } from './case.ts'
+import { digestCases } from './cases/digests.ts'
 import { joinCases } from './cases/join.ts'
 import { keyCases } from './cases/keys.ts'
 import { lifecycleCases } from './cases/lifecycle.ts'
@@ -23,7 +24,7 @@ export function connectorConformance(runner: TestRunner, conformance: Conformanc
     const world = new World(conformance)
     const groups = [
       ...[lifecycleCases, schemaCases, writeCases, joinCases],
-      ...[valueCases, keyCases, scanCases, manyRowsCases],
+      ...[valueCases, keyCases, scanCases, digestCases, manyRowsCases],
     ]
     for (const test of groups.flat()) {
       runner.it(test.name, () => runCase(world, test), test.timeLimit ?? TIME_LIMIT)

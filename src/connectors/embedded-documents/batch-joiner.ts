@@ -1,10 +1,10 @@
 import type { RowBatch } from '../../core/batch.ts'
 import { misfit } from '../connector.ts'
-import { takeApart, type Element, type StoredDocument } from './bson-reader.ts'
-import { BsonWriter } from './bson-writer.ts'
+import { takeApart, type Element, type StoredDocument } from '../documents/bson-reader.ts'
+import { BsonWriter } from '../documents/bson-writer.ts'
 import { capabilities, MAX_DOCUMENT_BYTES } from './capabilities.ts'
-import { ID, STAMPS, type Field, type Layout } from './layout.ts'
-import { compareBytes, TextReader } from './text-reader.ts'
+import { ID, STAMPS, type Field, type Layout } from '../documents/layout.ts'
+import { compareBytes, TextReader } from '../documents/text-reader.ts'
 
 /** Where a register or the tombstone of a joined row comes from. */
 type Source = 'stored' | 'incoming' | undefined

@@ -2,8 +2,10 @@ import { basename, join } from 'node:path'
 import { assert, MerganserError } from '../../core/errors.ts'
 import type { DirectoryLock } from '../../environment/environment.ts'
 import { NodeDisk } from '../../environment/node-disk.ts'
-import { NodeProcesses } from '../../environment/node-processes.ts'
+import { lockHolder, NodeProcesses } from '../../environment/node-processes.ts'
 import { NodeTimers } from '../../environment/node-timers.ts'
+import { heldAs } from '../documents/bson-types.ts'
+import { embeddedFindings } from '../findings.ts'
 import type { Connector, ConnectorOptions, OpenContext, ReplicaStore, StoreMeta } from '../connector.ts'
 import { capabilities } from './capabilities.ts'
 import type { Environment } from './database.ts'
@@ -14,6 +16,11 @@ import { checkFile, dataFile, isAbsent } from './files.ts'
 /** A holder that has ended otherwise than in order may take a moment to be gone. */
 const LOCK_WAIT = 1_000
 const LOCK_PAUSE = 50
+
+/** What the library has beside its types. */
+interface Lmdb {
+  readonly version: { readonly major: number; readonly minor: number; readonly patch: number }
+}
 
 /** Documents in an LMDB file of the state directory, in MongoDB's BSON. */
 export const embeddedDocuments: Connector = {
@@ -29,6 +36,19 @@ export const embeddedDocuments: Connector = {
   async absent(_options, directory) {
     return await coded(basename(directory), () => isAbsent(directory))
   },
+  diagnose(options, context) {
+    return embeddedFindings(this, options, context, {
+      version: async () => {
+        const { major, minor, patch } = ((await import('lmdb')) as unknown as Lmdb).version
+        return `LMDB ${[major, minor, patch].join('.')}`
+      },
+      holder: async () => {
+        const lock = await lockHolder(ownerLock(context.directory))
+        return lock?.alive === true ? lock.holder : undefined
+      },
+    })
+  },
+  heldAs,
   async open(_options, context) {
     return context.access === 'read' ? await openForReading(context) : await openForWriting(context)
   },
@@ -91,11 +111,15 @@ function inUseBy(logId: string, before: StoreMeta | undefined): StoreMeta {
   return { logId, inUse: true, highWater: before?.highWater ?? '', position }
 }
 
+function ownerLock(directory: string): string {
+  return join(directory, 'owner.lock')
+}
+
 async function takeLock({ directory, replica, owner, progress, signal }: OpenContext): Promise<DirectoryLock> {
   const processes = new NodeProcesses()
   const timers = new NodeTimers()
   for (let waited = 0; ; waited += LOCK_PAUSE) {
-    const { lock, holder } = await processes.lock(join(directory, 'owner.lock'), owner?.session)
+    const { lock, holder } = await processes.lock(ownerLock(directory), owner?.session)
     if (lock !== undefined) return lock
     if (waited >= LOCK_WAIT || holder === processes.self) {
       throw new MerganserError('DATABASE_LOCKED', `the documents of ${replica} are in use by ${String(holder)}`, {

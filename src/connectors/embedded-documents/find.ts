@@ -5,7 +5,7 @@ import { MerganserError } from '../../core/errors.ts'
 import type { TableSchema } from '../../core/table.ts'
 import { toJs, type ColumnType, type JsValue } from '../../core/types.ts'
 import type { ReplicaStore } from '../connector.ts'
-import { layoutOf } from './layout.ts'
+import { layoutOf } from '../documents/layout.ts'
 
 /** What a field is compared with: a plain value, never an object that could be an operator. */
 export type Scalar = string | number | bigint | boolean | null | Uint8Array

@@ -3,7 +3,7 @@ import { MerganserError } from '../../core/errors.ts'
 import type { TableSchema } from '../../core/table.ts'
 import type { StoreMeta } from '../connector.ts'
 import { openDocuments, type Documents, type Environment } from './database.ts'
-import { shapeOf } from './layout.ts'
+import { shapeOf } from '../documents/layout.ts'
 
 /** Of the layout of the files. */
 const FORMAT = 1

@@ -4,12 +4,12 @@ import { keyBytes, type TableSchema } from '../../core/table.ts'
 import type { DirectoryLock } from '../../environment/environment.ts'
 import type { OpenContext, ReplicaStore, StoreMeta, WriteResult } from '../connector.ts'
 import { BatchJoiner } from './batch-joiner.ts'
-import { keyOf, stampOf, takeApart, textOf } from './bson-reader.ts'
+import { keyOf, stampOf, takeApart, textOf } from '../documents/bson-reader.ts'
 import { capabilities } from './capabilities.ts'
 import { openDocuments, type Documents, type Environment } from './database.ts'
 import { fault } from './faults.ts'
-import { BatchKeys } from './keys.ts'
-import { layoutOf, shapeOf, type Layout } from './layout.ts'
+import { BatchKeys } from '../documents/keys.ts'
+import { layoutOf, shapeOf, type Layout } from '../documents/layout.ts'
 import { META_NAME, type Meta } from './meta.ts'
 
 /** A scan's batch ends after so many rows or bytes. */
@@ -82,6 +82,8 @@ export class DocumentStore implements ReplicaStore {
       }
       const meta = this.#writable()
       if (meta.has(schema)) return
+      // Before anything is there: throws where its names can't be fields.
+      layoutOf(schema)
       // The database first: a table that is on the list is there.
       openDocuments(this.#opened.environment, schema.name, true)
       meta.add(schema)

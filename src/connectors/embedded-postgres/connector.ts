@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MerganserError } from '../../core/errors.ts'
 import { batchOf } from '../../core/batch.ts'
 import { postgresCapabilities } from '../postgres/capabilities.ts'
+import { embeddedFindings } from '../findings.ts'
+import { typeSql } from '../postgres/layout.ts'
 import { dataOf, hasData, preparePlace } from './place.ts'
 import { findPostmaster } from './postmaster.ts'
 import type { RowBatch } from '../../core/batch.ts'
@@ -60,9 +62,10 @@ function checkOptions(raw: ConnectorOptions): EmbeddedOptions {
 async function open(raw: ConnectorOptions, context: OpenContext): Promise<ReplicaStore> {
   const options = checkOptions(raw)
   if (context.access === 'read' && !(await hasData(context.directory))) return nothing
-  const [{ useServer, SERVER_DATABASE, SERVER_USER }, { PostgresStore }] = await Promise.all([
+  const [{ useServer, SERVER_DATABASE, SERVER_USER }, { PostgresStore }, { Session }] = await Promise.all([
     import('./server.ts'),
     import('../postgres/store.ts'),
+    import('../postgres/session.ts'),
   ])
   const { systemUser, systemDirectory } = options
   const place = await preparePlace(context.directory, { systemUser, systemDirectory })
@@ -77,7 +80,9 @@ async function open(raw: ConnectorOptions, context: OpenContext): Promise<Replic
     statementMilliseconds: options.statementSeconds * 1000,
   }
   try {
-    return await PostgresStore.open(session, postgresCapabilities, context, () => server.release())
+    return await PostgresStore.open(await Session.connect(session), postgresCapabilities, context, {
+      release: () => server.release(),
+    })
   } catch (error) {
     await server.release()
     throw error
@@ -94,6 +99,8 @@ const nothing: ReplicaStore = {
   greatestStamp: () => Promise.resolve(''),
   readRows: (table) => Promise.resolve(batchOf(table, [])),
   scanRows: () => noRows(),
+  digest: (_, ranges) => Promise.resolve(ranges.map(() => ({ rows: 0, sums: [0n, 0n] }))),
+  splitKeys: () => Promise.resolve([]),
   ensureTable: writing,
   writeRows: writing,
   writeMeta: writing,
@@ -128,6 +135,12 @@ export const embeddedPostgres: Connector = {
   capabilities: postgresCapabilities,
   options: (raw) => ({ ...checkOptions(raw) }),
   absent: async (_, directory) => !(await hasData(directory)),
+  diagnose(options, context) {
+    return embeddedFindings(this, options, context, {
+      version: async () => `PostgreSQL ${(await (await import('./binaries.ts')).findBinaries()).version}`,
+    })
+  },
+  heldAs: typeSql,
   settled,
   open,
 }

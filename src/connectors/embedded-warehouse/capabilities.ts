@@ -21,4 +21,6 @@ export const capabilities: Capabilities = {
   keyBytes: MAX_KEY_BYTES,
   valueBytes: MAX_VALUE_BYTES,
   sharedReads: false,
+  // A float64's shortest text is JavaScript's.
+  digests: ['string', 'int64', 'decimal', 'boolean', 'bytes', 'date', 'timestamp', 'json'],
 }

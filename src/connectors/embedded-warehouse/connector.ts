@@ -1,10 +1,12 @@
 import { batchOf } from '../../core/batch.ts'
 import { MerganserError } from '../../core/errors.ts'
-import type { Connector, ConnectorOptions, OpenContext, ReplicaStore } from '../connector.ts'
+import { embeddedFindings } from '../findings.ts'
+import type { Connector, ConnectorOptions, KeyRange, OpenContext, RangeDigest, ReplicaStore } from '../connector.ts'
 import { capabilities } from './capabilities.ts'
-import { isThere, openDatabase, type WarehouseOptions } from './database.ts'
+import { isThere, openDatabase, ownerOf, type WarehouseOptions } from './database.ts'
 import { storeClosed, translated } from './errors.ts'
 import { WarehouseStore } from './store.ts'
+import { sqlType } from './types.ts'
 
 const KNOWN = ['memory', 'threads']
 const MAX_THREADS = 64
@@ -32,6 +34,15 @@ export const embeddedWarehouse: Connector = {
   async absent(_options: ConnectorOptions, directory: string): Promise<boolean> {
     return !(await isThere(directory))
   },
+
+  diagnose(options, context) {
+    return embeddedFindings(this, options, context, {
+      version: async () => `DuckDB ${(await import('@duckdb/node-api')).version()}`,
+      holder: () => ownerOf(context.directory),
+    })
+  },
+
+  heldAs: sqlType,
 
   async open(options: ConnectorOptions, context: OpenContext): Promise<ReplicaStore> {
     const checked = this.options(options)
@@ -80,6 +91,9 @@ class EmptyStore implements ReplicaStore {
   }
   async readRows(table: Parameters<ReplicaStore['readRows']>[0]): ReturnType<ReplicaStore['readRows']> {
     return await this.#answer(batchOf(table, []))
+  }
+  async digest(_: unknown, ranges: readonly KeyRange[]): Promise<RangeDigest[]> {
+    return await this.#answer(ranges.map(() => ({ rows: 0, sums: [0n, 0n] })))
   }
   async *scanRows(): ReturnType<ReplicaStore['scanRows']> {
     await this.#answer(undefined)

@@ -2,9 +2,10 @@ import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api'
 import type { RowBatch } from '../../core/batch.ts'
 import { MerganserError } from '../../core/errors.ts'
 import type { TableSchema } from '../../core/table.ts'
+import type { KeyRange } from '../connector.ts'
+import { rangeValues } from './digest.ts'
 import { RowGatherer } from './reading.ts'
-import { afterCondition, countStatement, scanStatement } from './statements.ts'
-import { searchableText } from './types.ts'
+import { countStatement, rangeCondition, scanStatement } from './statements.ts'
 
 /** A batch of a scan ends at whichever comes first. */
 const BATCH_ROWS = 8192
@@ -30,12 +31,10 @@ export class ScanCursor {
     this.#gatherer = new RowGatherer(table)
   }
 
-  async start(afterKey: readonly string[] | undefined): Promise<void> {
-    const { blobValue } = await import('@duckdb/node-api')
+  async start(range: KeyRange): Promise<void> {
     const table = this.#table
-    const from = afterKey === undefined ? '' : afterCondition(table)
-    const values =
-      afterKey?.map((text, c) => blobValue(Buffer.from(searchableText(table.key[c]!.type, text), 'utf8'))) ?? []
+    const from = rangeCondition(table, range)
+    const values = await rangeValues(table, range)
     await this.#connection.run('BEGIN TRANSACTION')
     const counted = await this.#connection.runAndReadAll(countStatement(table, from), values)
     this.#missing = Number(counted.getRows()[0]![0])

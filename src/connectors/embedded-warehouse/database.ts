@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { DirectoryLock } from '../../environment/environment.ts'
-import { NodeProcesses } from '../../environment/node-processes.ts'
+import { lockHolder as fileHolder, NodeProcesses } from '../../environment/node-processes.ts'
 import type { OpenContext } from '../connector.ts'
 import { locked, lockHolder, translated } from './errors.ts'
 
@@ -77,6 +77,12 @@ export async function isThere(directory: string): Promise<boolean> {
     () => true,
     () => false,
   )
+}
+
+/** The name of the process that has the database of a directory open for writing, if one has. */
+export async function ownerOf(directory: string): Promise<string | undefined> {
+  const lock = await fileHolder(join(directory, LOCK))
+  return lock?.alive === true ? lock.holder : undefined
 }
 
 /** Opens the file, or joins those of this thread that have it open. Undefined where there is none to be read. */

@@ -1,5 +1,6 @@
 import type { TableSchema } from '../../core/table.ts'
 import type { ColumnType } from '../../core/types.ts'
+import type { KeyRange } from '../connector.ts'
 import { differs, fromText, quoted, sqlType, toText } from './types.ts'
 
 /** A column as it is in the database. */
@@ -168,14 +169,28 @@ export function lookupStatement(stage: string, table: TableSchema): string {
   return readStatement(table, `SEMI JOIN ${typedStage(stage, table, 'keys')} AS s ON (${sameKey(table)})`)
 }
 
-/** What comes after a key; its texts are parameters in UTF-8, so that any character passes. */
-export function afterCondition(table: TableSchema): string {
+/** The texts that `rangeCondition` takes as parameters, in UTF-8 so that any character passes. */
+export function rangeTexts({ after, upTo }: KeyRange): readonly string[] {
+  return [...(after ?? []), ...(upTo ?? [])]
+}
+
+/** The keys of a range. */
+export function rangeCondition(table: TableSchema, { after, upTo }: KeyRange): string {
+  const conditions = [
+    ...(after === undefined ? [] : [behind(table, 1)]),
+    ...(upTo === undefined ? [] : [`NOT ${behind(table, after === undefined ? 1 : table.key.length + 1)}`]),
+  ]
+  return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
+}
+
+/** What comes after a key, whose texts are parameters from `first` on. */
+function behind(table: TableSchema, first: number): string {
+  const item = (c: number, type: ColumnType) => fromText(type, `decode($${String(first + c)}::BLOB)`)
   const parts = table.key.map(({ name, type }, last) => {
-    const item = (c: number, itemType: ColumnType) => fromText(itemType, `decode($${String(c + 1)}::BLOB)`)
     const equal = table.key.slice(0, last).map((column, c) => `t.${quoted(column.name)} = ${item(c, column.type)}`)
     return `(${[...equal, `t.${quoted(name)} > ${item(last, type)}`].join(' AND ')})`
   })
-  return `WHERE (${parts.join(' OR ')})`
+  return `(${parts.join(' OR ')})`
 }
 
 export function scanStatement(table: TableSchema, from: string): string {

@@ -2,9 +2,10 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { batchOf, type KeyBatch, type RowBatch } from '../../core/batch.ts'
 import { assert, MerganserError } from '../../core/errors.ts'
 import type { TableSchema } from '../../core/table.ts'
-import type { OpenContext, ReplicaStore, StoreMeta, WriteResult } from '../connector.ts'
+import type { KeyRange, OpenContext, RangeDigest, ReplicaStore, StoreMeta, WriteResult } from '../connector.ts'
 import { ScanCursor } from './cursor.ts'
 import { releaseDatabase, type SharedDatabase } from './database.ts'
+import { digestRanges, splitTable } from './digest.ts'
 import { storeClosed, translated } from './errors.ts'
 import { readMeta, takeMeta, updateMeta } from './meta.ts'
 import { RowGatherer } from './reading.ts'
@@ -129,8 +130,33 @@ export class WarehouseStore implements ReplicaStore {
     )
   }
 
-  async *scanRows(table: TableSchema, afterKey?: readonly string[]): AsyncIterable<RowBatch> {
-    const cursor = await this.#call(() => this.#cursor(table, afterKey))
+  async digest(table: TableSchema, ranges: readonly KeyRange[]): Promise<readonly RangeDigest[]> {
+    return await this.#call(() =>
+      this.#reading.take(async (connection) => {
+        if (!(await this.#isThere(connection, table))) return ranges.map(() => ({ rows: 0, sums: [0n, 0n] }) as const)
+        return await digestRanges(connection, table, ranges)
+      }),
+    )
+  }
+
+  async splitKeys(table: TableSchema, parts: number): Promise<readonly (readonly string[])[]> {
+    return await this.#call(() =>
+      this.#reading.take(async (connection) => {
+        return (await this.#isThere(connection, table)) ? await splitTable(connection, table, parts) : []
+      }),
+    )
+  }
+
+  async *scanRows(
+    table: TableSchema,
+    afterKey?: readonly string[],
+    upToKey?: readonly string[],
+  ): AsyncIterable<RowBatch> {
+    const range = {
+      ...(afterKey === undefined ? {} : { after: afterKey }),
+      ...(upToKey === undefined ? {} : { upTo: upToKey }),
+    }
+    const cursor = await this.#call(() => this.#cursor(table, range))
     if (cursor === undefined) return
     try {
       for (;;) {
@@ -143,12 +169,12 @@ export class WarehouseStore implements ReplicaStore {
     }
   }
 
-  async #cursor(table: TableSchema, afterKey: readonly string[] | undefined): Promise<ScanCursor | undefined> {
+  async #cursor(table: TableSchema, range: KeyRange): Promise<ScanCursor | undefined> {
     if (!(await this.#reading.take((connection) => this.#isThere(connection, table)))) return undefined
     const cursor = new ScanCursor(await this.#database.connect(), table)
     this.#cursors.add(cursor)
     try {
-      await cursor.start(afterKey)
+      await cursor.start(range)
       return cursor
     } catch (error) {
       // Where the store is closing, it disposes of its cursors itself.

@@ -15,4 +15,5 @@ export const postgresCapabilities: Capabilities = {
   keyBytes: MAX_KEY_BYTES,
   valueBytes: MAX_VALUE_BYTES,
   sharedReads: true,
+  digests: ['string', 'int64', 'boolean', 'date', 'bytes', 'decimal', 'timestamp'],
 }

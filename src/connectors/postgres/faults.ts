@@ -33,7 +33,20 @@ const KINDS: readonly (readonly [RegExp, ErrorCode, string, string?])[] = [
   [/^42P01$/, 'SCHEMA_MISMATCH', "a table isn't there"],
   [/^(?:42703|42804|42P10)$/, 'SCHEMA_MISMATCH', 'a table has another shape'],
   [/^28/, 'DATABASE_REFUSED', 'PostgreSQL refuses the user or the password'],
-  [/^42501$/, 'DATABASE_REFUSED', 'PostgreSQL refuses for want of a privilege'],
+  [
+    /^42501$/,
+    'DATABASE_REFUSED',
+    'PostgreSQL refuses for want of a privilege',
+    '`merganser doctor` says which; its owner grants it',
+  ],
+  [
+    /^25006$/,
+    'DATABASE_REFUSED',
+    'PostgreSQL takes no writes: a standby, or default_transaction_read_only',
+    'choose the primary: target_session_attrs=read-write in the url',
+  ],
+  [/^3F000$/, 'SCHEMA_MISMATCH', "a schema isn't there", 'create it'],
+  [/^0A000$/, 'DATABASE_REFUSED', 'PostgreSQL lacks something that is needed'],
   [/^3D000$/, 'DATABASE_REFUSED', "the database isn't there"],
 ]
 

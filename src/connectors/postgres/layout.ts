@@ -27,7 +27,8 @@ export interface StoredColumn {
 /** A table's names in the database, checked. */
 export interface TableLayout {
   readonly schema: TableSchema
-  /** The identifiers, not quoted. */
+  /** The identifiers, not quoted: PostgreSQL's schema, the table, its view. */
+  readonly namespace: string
   readonly name: string
   readonly view: string
   readonly keys: readonly StoredColumn[]
@@ -37,24 +38,38 @@ export interface TableLayout {
   readonly deleted: string
 }
 
-const cut = (name: string): string => name.slice(0, NAME_BYTES)
+/** As PostgreSQL cuts names: by bytes, never within a character. */
+function cut(name: string): string {
+  const bytes = Buffer.from(name)
+  if (bytes.length <= NAME_BYTES) return name
+  let end = NAME_BYTES
+  while ((bytes[end]! & 0xc0) === 0x80) end--
+  return bytes.toString('utf8', 0, end)
+}
 
-/** A table's layout. Throws BAD_SCHEMA where PostgreSQL can't have such a table. */
-export function layoutOf(schema: TableSchema): TableLayout {
+/**
+ * A table's layout. Throws BAD_SCHEMA where PostgreSQL can't have such a table.
+ * @param namespace PostgreSQL's schema, where the table's name doesn't state one before a dot
+ */
+export function layoutOf(schema: TableSchema, namespace = 'public'): TableLayout {
+  const dot = schema.name.indexOf('.')
+  const name = schema.name.slice(dot + 1)
   const fail = (message: string): never => {
     throw new MerganserError('BAD_SCHEMA', `table ${schema.name} can't stand in PostgreSQL: ${message}`, {
       place: { table: schema.name },
       advice: 'choose other or shorter names',
     })
   }
-  if (schema.name.length > NAME_BYTES) fail(`its name is longer than ${String(NAME_BYTES)} bytes`)
-  if (schema.name.startsWith('merganser_')) fail('names in merganser_ are kept for Merganser')
+  if (Buffer.byteLength(name) > NAME_BYTES) fail(`its name is longer than ${String(NAME_BYTES)} bytes`)
+  if (dot === 0 || name === '' || name.includes('.')) fail('its name must be TABLE or SCHEMA.TABLE')
+  if (name.startsWith('merganser_')) fail('names in merganser_ are kept for Merganser')
   if (schema.key.length > MOST_KEY_COLUMNS) fail(`more than ${String(MOST_KEY_COLUMNS)} key columns`)
   const stored = (column: Column): StoredColumn => ({ name: cut(column.name), type: column.type })
   const layout: TableLayout = {
     schema,
-    name: schema.name,
-    view: cut(`${schema.name}_live`),
+    namespace: dot < 0 ? namespace : schema.name.slice(0, dot),
+    name,
+    view: cut(`${name}_live`),
     keys: schema.key.map(stored),
     values: schema.values.map(stored),
     stamps: schema.values.map((column) => cut(`${column.name}_stamp`)),
@@ -62,7 +77,9 @@ export function layoutOf(schema: TableSchema): TableLayout {
   }
   if (layout.view === layout.name) fail(`its name and that of its view are the same in ${String(NAME_BYTES)} bytes`)
   const seen = new Set<string>()
+  if (schema.name.includes('\0')) fail('its name holds U+0000')
   for (const name of columnNames(layout)) {
+    if (name === '' || name.includes('\0')) fail('a column has a name that is none there')
     if (SYSTEM_COLUMNS.has(name)) fail(`${name} is a system column there`)
     if (seen.has(name))
       fail(`two of its columns are both called ${name} there (names are cut at ${String(NAME_BYTES)} bytes)`)
@@ -125,7 +142,7 @@ export function shapeOf(layout: TableLayout): ColumnShape[] {
 
 /** A table's name as SQL text. */
 export function tableSql(layout: TableLayout): string {
-  return `public.${quoted(layout.name)}`
+  return `${quoted(layout.namespace)}.${quoted(layout.name)}`
 }
 
 /** The statement that makes the table. */
@@ -141,5 +158,5 @@ export function createTableSql(layout: TableLayout): string {
 export function createViewSql(layout: TableLayout): string {
   const columns = [...layout.keys, ...layout.values].map(({ name }) => quoted(name)).join(', ')
   const exists = layout.stamps.map((stamp) => `${quoted(stamp)} IS NOT NULL`).join(' OR ')
-  return `CREATE VIEW public.${quoted(layout.view)} AS SELECT ${columns} FROM ${tableSql(layout)} WHERE ${exists}`
+  return `CREATE VIEW ${quoted(layout.namespace)}.${quoted(layout.view)} AS SELECT ${columns} FROM ${tableSql(layout)} WHERE ${exists}`
 }

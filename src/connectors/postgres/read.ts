@@ -3,7 +3,7 @@ import { misfit, type Capabilities } from '../connector.ts'
 import { decodeRows } from './copy-decode.ts'
 import { sqlState } from './faults.ts'
 import { RowColumns } from './row-columns.ts'
-import { afterSetting, type TableStatements } from './statements.ts'
+import { afterSetting, upToSetting, type TableStatements } from './statements.ts'
 import type { TableSchema } from '../../core/table.ts'
 import type { Session } from './session.ts'
 
@@ -41,7 +41,7 @@ export async function readKeys(
 }
 
 /**
- * All rows in key order as they are when the scan begins, after a key where one is given. Uses the session to its end;
+ * All rows in key order as they are when the scan begins, after a key and up to one where they are given. Uses the session to its end;
  * the caller closes it.
  */
 export async function* scanTable(
@@ -49,14 +49,20 @@ export async function* scanTable(
   statements: TableStatements,
   schema: TableSchema,
   afterKey: readonly string[] | undefined,
+  upToKey: readonly string[] | undefined,
 ): AsyncGenerator<RowBatch> {
-  const bound = afterKey === undefined ? [] : boundOf(schema, afterKey)
+  const after = afterKey === undefined ? [] : boundOf(schema, afterKey)
+  const upTo = upToKey === undefined ? [] : boundOf(schema, upToKey)
+  const settings = [
+    ...after.map((text, c) => [afterSetting(c), text]),
+    ...upTo.map((text, c) => [upToSetting(c), text]),
+    // How long all of it takes is up to the reader; `copyOut` limits its steps.
+    ['statement_timeout', '0'],
+  ]
   try {
     await session.query('BEGIN READ ONLY')
-    for (const [c, text] of bound.entries()) {
-      await session.query('SELECT set_config($1, $2, true)', [afterSetting(c), text])
-    }
-    yield* decodeRows(schema, session.copyOut(statements.scan(bound.length)), SCAN_BYTES)
+    for (const setting of settings) await session.query('SELECT set_config($1, $2, true)', setting)
+    yield* decodeRows(schema, session.copyOut(statements.scan(after.length, upTo.length)), SCAN_BYTES)
     await session.query('COMMIT')
   } catch (error) {
     if (sqlState(error) !== '42P01') throw error
@@ -64,11 +70,11 @@ export async function* scanTable(
 }
 
 /**
- * The greatest bound that PostgreSQL can compare with that isn't above the key, with the same rows after it: texts end
+ * For `>` and `<=` alike, the greatest bound that PostgreSQL can compare with that isn't above the key, with the same rows after it: texts end
  * before a U+0000, timestamps at the microsecond, and what would follow such a column no longer matters, since no row
  * can hold just that.
  */
-function boundOf(schema: TableSchema, key: readonly string[]): string[] {
+export function boundOf(schema: TableSchema, key: readonly string[]): string[] {
   const bound: string[] = []
   for (const [c, { type }] of schema.key.entries()) {
     const text = key[c]!

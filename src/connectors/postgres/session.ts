@@ -1,6 +1,8 @@
 import type { Client, QueryArrayResult } from 'pg'
 import { MerganserError } from '../../core/errors.ts'
 import { faultOf } from './faults.ts'
+import { quoted } from './layout.ts'
+import type { Tls } from './tls.ts'
 
 /** Where a server is and how long it may take. */
 export interface SessionConfig {
@@ -8,22 +10,37 @@ export interface SessionConfig {
   readonly host: string
   readonly port: number
   readonly user: string
+  /** Without one: PGPASSWORD, then the password file. */
+  readonly password?: string
   readonly database: string
+  /** Without TLS where it isn't given. */
+  readonly tls?: Tls
+  /** Where Merganser's tables are; `public` where it isn't given. */
+  readonly schema?: string
+  readonly applicationName?: string
+  /** Settings of the session, as `options` of libpq. */
+  readonly options?: string
   /** The replica's name, for messages. */
   readonly replica: string
   readonly connectMilliseconds: number
   readonly statementMilliseconds: number
 }
 
-/** The server ends a statement at its limit; that much later we stop waiting for it to say so. */
+/** The server ends a statement at its limit; that much later, or twice the limit, we stop waiting for it to say so. */
 const GRACE = 10_000
+/** A scan must go on by that many bytes within the time limit of a statement. */
+const SCAN_STEP = 64 * 1024
 
 /** Everything that decides how values are written and read, whatever the server's own settings are. */
-const settings = (statementMilliseconds: number): string =>
+const settings = ({ schema = 'public', statementMilliseconds }: SessionConfig): string =>
   `SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET extra_float_digits = 1;
-   SET bytea_output = 'hex'; SET standard_conforming_strings = on; SET search_path = public, pg_temp;
+   SET bytea_output = 'hex'; SET standard_conforming_strings = on; SET search_path = ${quoted(schema)}, pg_temp;
    SET synchronous_commit = on; SET jit = off; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
+   SET default_transaction_isolation = 'read committed'; SET row_security = off; SET quote_all_identifiers = off;
    SET statement_timeout = ${String(statementMilliseconds)}`
+
+const waitLimit = (config: SessionConfig): number =>
+  config.statementMilliseconds + Math.min(GRACE, config.statementMilliseconds)
 
 /**
  * One connection: a client of `pg` that never throws outside of a call, every wait with a limit, every error a
@@ -36,6 +53,7 @@ export class Session {
   #lost: MerganserError | undefined
   readonly #done = new Set<string>()
   #closing = false
+  #running = 0
 
   private constructor(client: Client, config: SessionConfig) {
     this.#client = client
@@ -52,38 +70,66 @@ export class Session {
   }
 
   /** Connects; the library is loaded here. Throws CONNECTION_LOST or DATABASE_REFUSED. */
-  static async connect(config: SessionConfig): Promise<Session> {
+  static async connect(config: SessionConfig, signal?: AbortSignal): Promise<Session> {
     const { default: pg } = await import('pg')
+    signal?.throwIfAborted()
     const client = new pg.Client({
       host: config.host,
       port: config.port,
       user: config.user,
+      password: config.password,
       database: config.database,
-      ssl: false,
-      application_name: 'merganser',
+      // A copy: pg hides the key in what it is given.
+      ssl: config.tls === undefined || config.tls === false ? false : { ...config.tls },
+      application_name: config.applicationName ?? 'merganser',
+      options: config.options,
       connectionTimeoutMillis: config.connectMilliseconds,
-      query_timeout: config.statementMilliseconds + GRACE,
+      query_timeout: waitLimit(config),
       keepAlive: true,
       types: { getTypeParser: () => (text: string | Buffer) => text },
     })
     const session = new Session(client, config)
+    const cut = (): void => {
+      session.destroy()
+    }
+    signal?.addEventListener('abort', cut, { once: true })
     try {
       await client.connect()
-      await client.query(settings(config.statementMilliseconds))
+      await client.query(settings(config))
     } catch (error) {
       session.destroy()
+      signal?.throwIfAborted()
       throw faultOf(error, config.replica)
+    } finally {
+      signal?.removeEventListener('abort', cut)
     }
     return session
+  }
+
+  get config(): SessionConfig {
+    return this.#config
+  }
+
+  /** The number of the process that serves it, as the server (or a pooler before it) said when it connected. */
+  get processId(): number {
+    return (this.#client as unknown as { processID: number }).processID
   }
 
   get lost(): boolean {
     return this.#lost !== undefined
   }
 
+  /** Whether something runs on it, or waits to. */
+  get busy(): boolean {
+    return this.#running > 0
+  }
+
   /** Runs `work` after all that was asked for before it. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(work)
+    this.#running++
+    const result = this.#tail.then(work).finally(() => {
+      this.#running--
+    })
     this.#tail = result.catch(() => undefined)
     return result
   }
@@ -113,7 +159,8 @@ export class Session {
       if (!this.lost) await this.query('ROLLBACK').catch(() => undefined)
       throw error
     }
-    await this.query('COMMIT')
+    const { command } = await this.query('COMMIT')
+    if (command !== 'COMMIT') throw new MerganserError('BUG', 'a transaction that had failed was committed')
     return result
   }
 
@@ -142,19 +189,28 @@ export class Session {
     }
   }
 
-  /** The bytes of a COPY … TO STDOUT, as they come. Each wait for more has the statement's time limit. */
+  /**
+   * The bytes of a COPY … TO STDOUT, as they come. The time limit of a statement is that of a step of it, not counting
+   * what the reader takes.
+   */
   async *copyOut(text: string): AsyncGenerator<Buffer> {
     this.#check()
     const { to } = await import('pg-copy-streams')
     const stream = this.#client.query(to(text))
     const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+    let waited = 0
+    let bytes = 0
     try {
       for (;;) {
-        const timer = this.#limit()
+        const began = performance.now()
+        const timer = this.#limit(waited)
         const next = await pieces.next().finally(() => {
           clearTimeout(timer)
         })
         if (next.done === true) return
+        waited += performance.now() - began
+        bytes += next.value.length
+        if (bytes >= SCAN_STEP) waited = bytes = 0
         yield next.value
       }
     } catch (error) {
@@ -204,10 +260,13 @@ export class Session {
     if (this.#lost !== undefined) throw this.#lost
   }
 
-  #limit(): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.destroy()
-    }, this.#config.statementMilliseconds + GRACE)
+  #limit(waited = 0): NodeJS.Timeout {
+    return setTimeout(
+      () => {
+        this.destroy()
+      },
+      Math.max(1, waitLimit(this.#config) - waited),
+    )
   }
 
   #failed(error: unknown): unknown {

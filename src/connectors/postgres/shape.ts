@@ -1,10 +1,9 @@
 import { MerganserError } from '../../core/errors.ts'
-import { createTableSql, createViewSql, layoutOf, shapeOf, type ColumnShape, type TableLayout } from './layout.ts'
-import type { TableSchema } from '../../core/table.ts'
+import { createTableSql, createViewSql, shapeOf, type ColumnShape, type TableLayout } from './layout.ts'
 import type { Session } from './session.ts'
 
 const RELATION = `SELECT relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = 'public' AND c.relname = $1`
+  WHERE n.nspname = $1 AND c.relname = $2`
 
 const COLUMNS = `SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), l.collname::text,
     (SELECT p.place FROM pg_catalog.pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS p(attnum, place)
@@ -12,28 +11,27 @@ const COLUMNS = `SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), l
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
-  WHERE n.nspname = 'public' AND c.relname = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
+  WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
 /** Creates table and view where they aren't there. Throws SCHEMA_MISMATCH where something else stands there. */
-export async function ensureShape(session: Session, schema: TableSchema): Promise<void> {
-  const layout = layoutOf(schema)
+export async function ensureShape(session: Session, layout: TableLayout): Promise<void> {
   await session.transaction(async () => {
-    const kind = await relation(session, layout.name)
+    const kind = await relation(session, layout, layout.name)
     if (kind === undefined) await session.query(createTableSql(layout))
     else if (kind === 'r' || kind === 'p') await verify(session, layout)
     else throw mismatch(layout, [`${layout.name} is no table there`])
-    const view = await relation(session, layout.view)
+    const view = await relation(session, layout, layout.view)
     if (view === undefined) await session.query(createViewSql(layout))
     else if (view !== 'v') throw mismatch(layout, [`${layout.view} is no view there, the name that its view needs`])
   })
 }
 
-async function relation(session: Session, name: string): Promise<string | undefined> {
-  return (await session.query(RELATION, [name])).rows[0]?.[0] ?? undefined
+async function relation(session: Session, layout: TableLayout, name: string): Promise<string | undefined> {
+  return (await session.query(RELATION, [layout.namespace, name])).rows[0]?.[0] ?? undefined
 }
 
 async function verify(session: Session, layout: TableLayout): Promise<void> {
-  const { rows } = await session.query(COLUMNS, [layout.name])
+  const { rows } = await session.query(COLUMNS, [layout.namespace, layout.name])
   const there = new Map(rows.map((row) => [row[0]!, { type: row[1]!, collation: row[2], key: row[3] }]))
   const differences: string[] = []
   for (const shape of shapeOf(layout)) {

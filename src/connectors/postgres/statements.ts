@@ -9,6 +9,7 @@ import { quoted, tableSql, typeSql, type StoredColumn, type TableLayout } from '
 export const ROW_NUMBER = 'merganser_row'
 
 export interface TableStatements {
+  readonly layout: TableLayout
   /** Once per connection, not in a transaction; it empties itself at each commit. */
   readonly createStaging: string
   /** COPY of the row number, keys, each value and its stamp, and the tombstone; binary, as texts. */
@@ -19,24 +20,30 @@ export interface TableStatements {
   readonly foreign: string
   /** Rows by arrays of key texts, one parameter per key column. */
   readonly read: string
-  /** All rows in key order, as a COPY; after the key texts in the settings of `afterSetting` where some are given. */
-  scan(after: number): string
+  /**
+   * All rows in key order, as a COPY; after the key texts in the settings of `afterSetting` and up to those of
+   * `upToSetting`, as many as are given.
+   */
+  scan(after: number, upTo: number): string
   readonly greatestStamp: string
 }
 
 /** The setting that holds a key text of a scan, which as a COPY takes no parameters. */
 export const afterSetting = (column: number): string => `merganser.after_${String(column)}`
 
+/** The same for where it ends. */
+export const upToSetting = (column: number): string => `merganser.up_to_${String(column)}`
+
 /** A staged text as a value of its column's type. */
-function fromText(column: StoredColumn, source: string): string {
+export function fromText(column: StoredColumn, source: string): string {
   return column.type.name === 'string' ? source : `${source}::${typeSql(column.type)}`
 }
 
-function toText(column: StoredColumn, source: string): string {
+export function toText(column: StoredColumn, source: string): string {
   return column.type.name === 'string' ? source : `${source}::text`
 }
 
-const of = (row: string, name: string): string => `${row}.${quoted(name)}`
+export const of = (row: string, name: string): string => `${row}.${quoted(name)}`
 
 function sourceColumns(layout: TableLayout): { names: string; expressions: string } {
   const value = (column: StoredColumn): [string, string] => [
@@ -119,12 +126,22 @@ function rowTexts(layout: TableLayout): string {
   ].join(', ')
 }
 
-function scanSql(layout: TableLayout, after: number): string {
+/** A comparison of a row's first key columns with texts that SQL has in these expressions. */
+export function compareKey(layout: TableLayout, operator: '>' | '<=', texts: readonly string[]): string {
+  const columns = layout.keys.slice(0, texts.length)
+  const stored = columns.map(({ name }) => of('stored', name)).join(', ')
+  return `(${stored}) ${operator} (${columns.map((column, c) => fromText(column, texts[c]!)).join(', ')})`
+}
+
+function scanSql(layout: TableLayout, after: number, upTo: number): string {
   const keys = layout.keys.map(({ name }) => of('stored', name))
-  const bounds = layout.keys
-    .slice(0, after)
-    .map((column, c) => fromText(column, `current_setting('${afterSetting(c)}')`))
-  const where = after === 0 ? '' : ` WHERE (${keys.slice(0, after).join(', ')}) > (${bounds.join(', ')})`
+  const settings = (count: number, name: (column: number) => string): string[] =>
+    Array.from({ length: count }, (_, c) => `current_setting('${name(c)}')`)
+  const bounds = [
+    ...(after === 0 ? [] : [compareKey(layout, '>', settings(after, afterSetting))]),
+    ...(upTo === 0 ? [] : [compareKey(layout, '<=', settings(upTo, upToSetting))]),
+  ]
+  const where = bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`
   return `COPY (SELECT ${rowTexts(layout)} FROM ${tableSql(layout)} AS stored${where} ORDER BY ${keys.join(', ')})
     TO STDOUT (FORMAT binary)`
 }
@@ -141,6 +158,7 @@ export function statementsOf(layout: TableLayout, stagingName: string): TableSta
   const names = layout.keys.map(({ name }) => quoted(name)).join(', ')
   const stamps = [...layout.stamps, layout.deleted].map((stamp) => `max(${quoted(stamp)})`)
   return {
+    layout,
     createStaging: `CREATE TEMPORARY TABLE ${quoted(stagingName)} (${ROW_NUMBER} integer,
       ${texts.map((name) => `${quoted(name)} text COLLATE "C"`).join(', ')}) ON COMMIT DELETE ROWS`,
     copyStaging: `COPY ${staging} FROM STDIN (FORMAT binary)`,
@@ -148,7 +166,7 @@ export function statementsOf(layout: TableLayout, stagingName: string): TableSta
     foreign: foreignSql(layout, staging),
     read: `SELECT ${rowTexts(layout)} FROM unnest(${arrays}) AS incoming(${names})
       JOIN ${tableSql(layout)} AS stored ON ${sameKey(layout)}`,
-    scan: (after) => scanSql(layout, after),
+    scan: (after, upTo) => scanSql(layout, after, upTo),
     greatestStamp: `SELECT greatest(${stamps.join(', ')}) FROM ${tableSql(layout)}`,
   }
 }

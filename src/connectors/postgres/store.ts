@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MerganserError } from '../../core/errors.ts'
 import { faultOf, sqlState } from './faults.ts'
 import { layoutOf } from './layout.ts'
-import { readMeta, saveMeta, takeOwnership } from './meta.ts'
+import { digestRanges, splitTable } from './digest.ts'
+import { fence, readMeta, saveMeta, takeOwnership } from './meta.ts'
 import { readKeys, scanTable } from './read.ts'
 import { Session, type SessionConfig } from './session.ts'
 import { ensureShape } from './shape.ts'
@@ -10,14 +12,32 @@ import { statementsOf, type TableStatements } from './statements.ts'
 import { writeBatch } from './write.ts'
 import type { KeyBatch, RowBatch } from '../../core/batch.ts'
 import type { TableSchema } from '../../core/table.ts'
-import type { Capabilities, OpenContext, ReplicaStore, StoreMeta, WriteResult } from '../connector.ts'
+import type {
+  Capabilities,
+  KeyRange,
+  OpenContext,
+  RangeDigest,
+  ReplicaStore,
+  StoreMeta,
+  WriteResult,
+} from '../connector.ts'
 
 /** How long `open` waits for the lock of a session that is ending. */
 const LOCK_MILLISECONDS = 5000
+/** Rows of a batch for each connection: below, the round trips of a further one cost more than it saves. */
+const ROWS_PER_CONNECTION = 5000
+
+export interface StoreOptions {
+  /** Connections that a large write may use; 1 where it isn't given. */
+  readonly connections?: number
+  /** Called once, after the connections were closed. */
+  readonly release: () => Promise<void>
+}
 
 /**
- * One replica in a PostgreSQL database. Writes go over the connection that holds the owner's lock, reads over another
- * one, so that they wait for no flush; a scan has its own. When one of the first two is lost, so is the store.
+ * One replica in a PostgreSQL database. Writes go over the connection that holds the owner's lock, and large ones over
+ * further ones beside it; reads over another, so that they wait for no flush; a scan or digest has its own. When one of
+ * those that stay is lost, so is the store.
  */
 export class PostgresStore implements ReplicaStore {
   readonly meta: StoreMeta | undefined
@@ -26,6 +46,11 @@ export class PostgresStore implements ReplicaStore {
   /** Undefined where it was opened for reading. */
   readonly #writer: Session | undefined
   #reader: Promise<Session>
+  /** Further connections for writes, opened when first needed. */
+  readonly #helpers: Session[] = []
+  #mostHelpers: number
+  /** What in the database says that it is this store that owns it. */
+  readonly #token: string
   readonly #scans = new Set<Session>()
   readonly #release: () => Promise<void>
   readonly #statements = new Map<string, TableStatements>()
@@ -34,40 +59,39 @@ export class PostgresStore implements ReplicaStore {
   private constructor(
     config: SessionConfig,
     capabilities: Capabilities,
-    sessions: { writer: Session | undefined; reader: Promise<Session>; meta: StoreMeta | undefined },
-    release: () => Promise<void>,
+    sessions: { writer: Session | undefined; reader: Promise<Session>; meta: StoreMeta | undefined; token: string },
+    options: StoreOptions,
   ) {
     this.#config = config
     this.#capabilities = capabilities
     this.#writer = sessions.writer
     this.#reader = sessions.reader
     this.meta = sessions.meta
-    this.#release = release
+    this.#token = sessions.token
+    this.#mostHelpers = (options.connections ?? 1) - 1
+    this.#release = options.release
   }
 
   /**
-   * Connects and, for writing, takes the owner's lock. Throws DATABASE_LOCKED, CONNECTION_LOST, DATABASE_REFUSED.
-   * @param release called once, after the connections were closed
+   * Goes on with a connection and, for writing, takes the owner's lock on it. Throws DATABASE_LOCKED, CONNECTION_LOST,
+   * DATABASE_REFUSED; then the connection is closed.
    */
   static async open(
-    config: SessionConfig,
+    session: Session,
     capabilities: Capabilities,
     context: OpenContext,
-    release: () => Promise<void>,
+    options: StoreOptions,
   ): Promise<PostgresStore> {
-    const session = await Session.connect(config)
+    const { config } = session
     try {
       if (context.access === 'read') {
         const meta = await readMeta(session)
-        return new PostgresStore(
-          config,
-          capabilities,
-          { writer: undefined, reader: Promise.resolve(session), meta },
-          release,
-        )
+        const reader = Promise.resolve(session)
+        return new PostgresStore(config, capabilities, { writer: undefined, reader, meta, token: '' }, options)
       }
       if (context.owner === undefined) throw new MerganserError('BUG', 'a store is opened for writing without an owner')
-      const meta = await takeOwnership(session, context.owner, {
+      const token = randomUUID()
+      const meta = await takeOwnership(session, context.owner, token, {
         replica: context.replica,
         signal: context.signal,
         progress: context.progress,
@@ -77,9 +101,10 @@ export class PostgresStore implements ReplicaStore {
       const reader = Session.connect(config)
       // Whoever reads first meets the error; until then it isn't an unhandled one.
       reader.catch(() => undefined)
-      return new PostgresStore(config, capabilities, { writer: session, reader, meta }, release)
+      return new PostgresStore(config, capabilities, { writer: session, reader, meta, token }, options)
     } catch (error) {
       await session.close()
+      context.signal?.throwIfAborted()
       throw faultOf(error, context.replica)
     }
   }
@@ -101,7 +126,7 @@ export class PostgresStore implements ReplicaStore {
 
   async ensureTable(table: TableSchema): Promise<void> {
     await this.#writing(async (session) => {
-      await ensureShape(session, table)
+      await ensureShape(session, this.#of(table).layout)
     })
   }
 
@@ -109,30 +134,40 @@ export class PostgresStore implements ReplicaStore {
     return await this.#reading((session) => readKeys(session, this.#of(table), table, this.#capabilities, keys))
   }
 
-  async *scanRows(table: TableSchema, afterKey?: readonly string[]): AsyncGenerator<RowBatch> {
-    this.#checkOpen()
-    let session: Session | undefined
+  async *scanRows(
+    table: TableSchema,
+    afterKey?: readonly string[],
+    upToKey?: readonly string[],
+  ): AsyncGenerator<RowBatch> {
+    const session = await this.#aside()
     try {
-      session = await Session.connect(this.#config)
-      this.#scans.add(session)
-      this.#checkOpen()
-      yield* scanTable(session, this.#of(table), table, afterKey)
+      yield* scanTable(session, this.#of(table), table, afterKey, upToKey)
     } catch (error) {
       throw this.#fault(error)
     } finally {
-      if (session !== undefined) {
-        this.#scans.delete(session)
-        session.destroy()
-      }
+      this.#scans.delete(session)
+      session.destroy()
     }
   }
 
+  async digest(table: TableSchema, ranges: readonly KeyRange[]): Promise<readonly RangeDigest[]> {
+    return await this.#asideDo((session) => digestRanges(session, this.#of(table).layout, ranges))
+  }
+
+  async splitKeys(table: TableSchema, parts: number): Promise<readonly (readonly string[])[]> {
+    return await this.#asideDo((session) => splitTable(session, this.#of(table).layout, parts))
+  }
+
   async writeRows(table: TableSchema, batch: RowBatch): Promise<WriteResult> {
-    return await this.#writing((session) => writeBatch(session, this.#of(table), table, this.#capabilities, batch))
+    return await this.#writing(async (session) => {
+      const sessions = [session, ...(await this.#helpersFor(batch.rows))]
+      const writers = { sessions, fence: (one: Session) => fence(one, this.#token) }
+      return await writeBatch(writers, this.#of(table), table, this.#capabilities, batch)
+    })
   }
 
   async writeMeta(meta: Omit<StoreMeta, 'logId'>): Promise<void> {
-    await this.#writing((session) => saveMeta(session, meta))
+    await this.#writing((session) => saveMeta(session, this.#token, meta))
   }
 
   close(): Promise<void> {
@@ -143,15 +178,66 @@ export class PostgresStore implements ReplicaStore {
   async #close(): Promise<void> {
     for (const scan of this.#scans) scan.destroy()
     const reader = await this.#reader.catch(() => undefined)
-    await Promise.all([reader?.close(), this.#writer?.close()])
+    // The lock's connection last: until the others are gone, nobody else may think that nothing is written any more.
+    if (this.#writer?.busy === true) for (const helper of this.#helpers) helper.destroy()
+    await Promise.all([reader?.close(), ...this.#helpers.map((helper) => helper.close())])
+    await this.#writer?.close()
     await this.#release()
+  }
+
+  /** The connections beside the first that are worth it for so many rows. */
+  async #helpersFor(rows: number): Promise<readonly Session[]> {
+    const wanted = Math.min(this.#mostHelpers, Math.floor(rows / ROWS_PER_CONNECTION) - 1)
+    while (this.#helpers.length < wanted) {
+      try {
+        const helper = await Session.connect(this.#config)
+        if (this.#closing !== undefined) helper.destroy()
+        this.#checkOpen()
+        this.#helpers.push(helper)
+      } catch (error) {
+        if (!(error instanceof MerganserError) || error.code !== 'BACK_OFF') throw error
+        // The server has no connection to spare: it goes without.
+        this.#mostHelpers = this.#helpers.length
+        break
+      }
+    }
+    return this.#helpers.slice(0, Math.max(0, wanted))
+  }
+
+  /** A connection for one long thing; `close` cuts it. */
+  async #aside(): Promise<Session> {
+    this.#checkOpen()
+    try {
+      const session = await Session.connect(this.#config)
+      if (this.#closing !== undefined) session.destroy()
+      this.#checkOpen()
+      this.#scans.add(session)
+      return session
+    } catch (error) {
+      throw this.#fault(error)
+    }
+  }
+
+  async #asideDo<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.#aside()
+    try {
+      return await work(session)
+    } catch (error) {
+      throw this.#fault(error)
+    } finally {
+      this.#scans.delete(session)
+      session.destroy()
+    }
   }
 
   #of(table: TableSchema): TableStatements {
     const shape = JSON.stringify(table)
     let statements = this.#statements.get(shape)
     if (statements === undefined) {
-      statements = statementsOf(layoutOf(table), `merganser_incoming_${String(this.#statements.size)}`)
+      statements = statementsOf(
+        layoutOf(table, this.#config.schema),
+        `merganser_incoming_${String(this.#statements.size)}`,
+      )
       this.#statements.set(shape, statements)
     }
     return statements

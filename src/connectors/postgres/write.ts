@@ -20,9 +20,17 @@ interface Tally {
   readonly foreign: Foreign[]
 }
 
-/** Joins a batch into its table; `ReplicaStore.writeRows` says what that means. */
+/** The connections of a write, and what lets it go on. */
+export interface Writers {
+  /** Each takes a part of the rows, in a transaction of its own. */
+  readonly sessions: readonly Session[]
+  /** Run first in each transaction; throws where the database has another owner by now. */
+  readonly fence: (session: Session) => Promise<void>
+}
+
+/** Joins a batch into its table; `ReplicaStore.writeRows` says what that means. Keys of a batch are all different. */
 export async function writeBatch(
-  session: Session,
+  writers: Writers,
   statements: TableStatements,
   schema: TableSchema,
   capabilities: Capabilities,
@@ -35,18 +43,41 @@ export async function writeBatch(
     rejected: [...rejected].map(([row, reason]) => ({ row, reason })),
     foreign: [],
   }
-  const rows =
-    rejected.size === 0
-      ? undefined
-      : Uint32Array.from({ length: batch.rows }, (_, i) => i).filter((i) => !rejected.has(i))
-  if ((rows?.length ?? batch.rows) > 0) await writePart(session, statements, schema, batch, rows, tally)
+  const parts = partsOf(batch.rows, rejected, writers.sessions.length)
+  const done = await Promise.allSettled(
+    parts.map((rows, p) => {
+      const writer = { session: writers.sessions[p]!, fence: writers.fence }
+      return writePart(writer, statements, schema, batch, rows, tally)
+    }),
+  )
+  for (const one of done) if (one.status === 'rejected') throw one.reason
   tally.rejected.sort((a, b) => a.row - b.row)
+  tally.foreign.sort((a, b) => a.row - b.row || a.column - b.column)
   return { written: tally.written, stale: tally.sent - tally.written, rejected: tally.rejected, foreign: tally.foreign }
+}
+
+/** The rows that aren't rejected, in so many parts of neighbours; undefined stands for all. */
+function partsOf(
+  count: number,
+  rejected: ReadonlyMap<number, string>,
+  most: number,
+): readonly (Uint32Array | undefined)[] {
+  if (most === 1 && rejected.size === 0) return count === 0 ? [] : [undefined]
+  const rows = Uint32Array.from({ length: count }, (_, i) => i).filter((i) => !rejected.has(i))
+  const step = Math.ceil(rows.length / most)
+  const parts: Uint32Array[] = []
+  for (let start = 0; start < rows.length; start += step) parts.push(rows.subarray(start, start + step))
+  return parts
+}
+
+interface Writer {
+  readonly session: Session
+  readonly fence: (session: Session) => Promise<void>
 }
 
 /** One transaction; where the server refuses some row, the two halves of it, down to that row. */
 async function writePart(
-  session: Session,
+  writer: Writer,
   statements: TableStatements,
   schema: TableSchema,
   batch: RowBatch,
@@ -55,7 +86,7 @@ async function writePart(
 ): Promise<void> {
   const count = rows?.length ?? batch.rows
   try {
-    const { written, foreign } = await joinPart(session, statements, schema, batch, rows)
+    const { written, foreign } = await joinPart(writer, statements, schema, batch, rows)
     tally.written += written
     tally.sent += count
     tally.foreign.push(...foreign)
@@ -68,13 +99,13 @@ async function writePart(
       return
     }
     const middle = count >> 1
-    await writePart(session, statements, schema, batch, all.subarray(0, middle), tally)
-    await writePart(session, statements, schema, batch, all.subarray(middle), tally)
+    await writePart(writer, statements, schema, batch, all.subarray(0, middle), tally)
+    await writePart(writer, statements, schema, batch, all.subarray(middle), tally)
   }
 }
 
 async function joinPart(
-  session: Session,
+  { session, fence }: Writer,
   statements: TableStatements,
   schema: TableSchema,
   batch: RowBatch,
@@ -82,6 +113,7 @@ async function joinPart(
 ): Promise<{ written: number; foreign: Foreign[] }> {
   await session.once(statements.createStaging)
   return await session.transaction(async () => {
+    await fence(session)
     await session.copyIn(statements.copyStaging, encodeRows(batch, rows))
     const written = (await session.query(statements.join)).rowCount ?? 0
     // An equal stamp hides in a row that was written only where the row brought something else as well.
@@ -107,7 +139,7 @@ async function findForeign(
       if (canonical !== textAt(batch.values[column]!, row)) found.push({ row, column })
     })
   }
-  return found.sort((a, b) => a.row - b.row || a.column - b.column)
+  return found
 }
 
 /** The rows that the database can't hold, by number, with the first reason of each. */

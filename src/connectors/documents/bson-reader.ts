@@ -30,26 +30,39 @@ function element([type, nameOffset, , offset, length]: Parsed): Element {
   return { type, start: nameOffset - 1, offset, length }
 }
 
-/** Takes the document at the start of `bytes` apart. Throws where the bytes are none of this layout. */
+/**
+ * Takes the document at the start of `bytes` apart: `_id` first, everything else in any order, fields that are no
+ * columns passed over. Without `stamps` it has no registers. Throws RangeError where the bytes are none of this layout.
+ */
 export function takeApart(layout: Layout, bytes: Buffer): StoredDocument {
   const elements = onDemand.parseToElements(bytes) as readonly Parsed[]
   const first = elements[0]
-  const last = elements.at(-1)
-  if (first?.[0] !== BsonType.document || last?.[0] !== BsonType.document) throw new RangeError('no document of ours')
+  if (first?.[0] !== BsonType.document || nameAt(bytes, first) !== '_id') throw new RangeError('no document of ours')
   const values: (Element | undefined)[] = new Array<undefined>(layout.values.length).fill(undefined)
-  for (let e = 1 + layout.key.length; e < elements.length - 1; e++) {
-    const number = layout.numbers.get(nameAt(bytes, elements[e]!))
-    if (number !== undefined) values[number] = element(elements[e]!)
-  }
   const stamps: (Element | undefined)[] = new Array<undefined>(layout.values.length).fill(undefined)
   let deleted: Element | undefined
-  for (const parsed of onDemand.parseToElements(bytes, last[3]) as readonly Parsed[]) {
+  for (let e = 1; e < elements.length; e++) {
+    const name = nameAt(bytes, elements[e]!)
+    const number = layout.numbers.get(name)
+    if (number !== undefined) values[number] = element(elements[e]!)
+    else if (name === 'stamps' && elements[e]![0] === BsonType.document) {
+      deleted = takeStamps(layout, bytes, elements[e]![3], stamps)
+    }
+  }
+  return { bytes, id: first[3], values, stamps, deleted }
+}
+
+/** Fills in the stamps; gives the tombstone. */
+function takeStamps(layout: Layout, bytes: Buffer, at: number, stamps: (Element | undefined)[]): Element | undefined {
+  let deleted: Element | undefined
+  for (const parsed of onDemand.parseToElements(bytes, at) as readonly Parsed[]) {
+    if (parsed[0] !== BsonType.string) throw new RangeError('a stamp that is no text')
     const name = nameAt(bytes, parsed)
     const number = layout.numbers.get(name)
     if (name === layout.deletedName) deleted = element(parsed)
     else if (number !== undefined) stamps[number] = element(parsed)
   }
-  return { bytes, id: first[3], values, stamps, deleted }
+  return deleted
 }
 
 function nameAt(bytes: Buffer, [, nameOffset, nameLength]: Parsed): string {
@@ -58,8 +71,13 @@ function nameAt(bytes: Buffer, [, nameOffset, nameLength]: Parsed): string {
 
 /** The canonical texts of the key columns. */
 export function keyOf(layout: Layout, document: StoredDocument): string[] {
-  const elements = [...onDemand.parseToElements(document.bytes, document.id)]
-  return layout.key.map((field, c) => textOf(field.column.type, document.bytes, element(elements[c]!))!)
+  const elements = [...onDemand.parseToElements(document.bytes, document.id)] as readonly Parsed[]
+  if (elements.length !== layout.key.length) throw new RangeError('an _id of other columns')
+  return layout.key.map(({ column }, c) => {
+    const parsed = elements[c]!
+    if (nameAt(document.bytes, parsed) !== column.name) throw new RangeError('an _id of other columns')
+    return textOf(column.type, document.bytes, element(parsed))!
+  })
 }
 
 /** A stamp's text. */
@@ -83,6 +101,8 @@ export function textOf(type: ColumnType, bytes: Buffer, found: Element | undefin
     case 'boolean':
       return bytes[offset] === 1 ? 'true' : 'false'
     case 'bytes':
+      // As text where it must sort by its bytes: BSON sorts binaries by their length first.
+      if (found.type === BsonType.string) return bytes.toString('latin1', offset + 4, offset + length - 1)
       return `\\x${bytes.toString('hex', offset + 5, offset + length)}`
     case 'date':
       return isoDate(bytes, offset).slice(0, 10)

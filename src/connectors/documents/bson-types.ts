@@ -25,3 +25,27 @@ const DATE_DIGITS = 3
 export function isBsonDate(type: ColumnType): boolean {
   return (type.scale ?? 9) <= DATE_DIGITS
 }
+
+/** The type in BSON that holds a canonical type's values, for the documentation. */
+export function heldAs(type: ColumnType): string {
+  switch (type.name) {
+    case 'string':
+      return 'string'
+    case 'int64':
+      return 'long'
+    case 'float64':
+      return 'double'
+    case 'decimal':
+      return 'decimal128'
+    case 'boolean':
+      return 'bool'
+    case 'bytes':
+      return 'binary'
+    case 'date':
+      return 'date'
+    case 'timestamp':
+      return isBsonDate(type) ? 'date' : 'string'
+    case 'json':
+      return 'any type'
+  }
+}

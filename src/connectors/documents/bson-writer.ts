@@ -153,13 +153,14 @@ export class BsonWriter {
 }
 
 /** The decimal with an exponent where its trailing zeros would take more digits than Decimal128 has. */
-function shortDecimal(text: string): string {
+export function shortDecimal(text: string): string {
   if (text.length <= 34 || text.includes('.')) return text
   const digits = text.replace(/0+$/, '')
   return `${digits}E${String(text.length - digits.length)}`
 }
 
-function paddedTimestamp(text: string, digits: number): string {
+/** A timestamp with all its digits: texts of one width sort by time. */
+export function paddedTimestamp(text: string, digits: number): string {
   const body = text.slice(0, -1)
   return `${(body.length === 19 ? `${body}.` : body).padEnd(20 + digits, '0')}Z`
 }

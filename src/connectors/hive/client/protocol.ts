@@ -1,0 +1,139 @@
+import { createRequire } from 'node:module'
+import { ChannelError, type Channel } from './channel.ts'
+import type { HiveBlock } from './connection.ts'
+import type {
+  TCancelOperationReq,
+  TCancelOperationResp,
+  TCloseOperationReq,
+  TCloseOperationResp,
+  TCloseSessionReq,
+  TCloseSessionResp,
+  TExecuteStatementReq,
+  TExecuteStatementResp,
+  TFetchResultsReq,
+  TFetchResultsResp,
+  TGetInfoReq,
+  TGetInfoResp,
+  TGetOperationStatusReq,
+  TGetOperationStatusResp,
+  TOpenSessionReq,
+  TOpenSessionResp,
+  TStatus,
+} from './generated/hive-protocol_types.js'
+import { HiveFault } from './faults.ts'
+import { readRows } from './rows.ts'
+
+/** Each call with what is asked and what is answered. */
+interface Calls {
+  OpenSession: [TOpenSessionReq, TOpenSessionResp]
+  CloseSession: [TCloseSessionReq, TCloseSessionResp]
+  GetInfo: [TGetInfoReq, TGetInfoResp]
+  ExecuteStatement: [TExecuteStatementReq, TExecuteStatementResp]
+  GetOperationStatus: [TGetOperationStatusReq, TGetOperationStatusResp]
+  CancelOperation: [TCancelOperationReq, TCancelOperationResp]
+  CloseOperation: [TCloseOperationReq, TCloseOperationResp]
+  FetchResults: [TFetchResultsReq, TFetchResultsResp]
+}
+
+/** Of the generated client, what makes a message and reads its answer. It keeps no connection. */
+type GeneratedClient = Record<keyof Calls, (request: object) => Promise<unknown>> &
+  Record<`recv_${keyof Calls}`, (input: object, type: number, sequence: number) => void>
+
+interface Transport {
+  inBuf: Buffer
+  readCursor: number
+  writeCursor: number
+}
+
+interface BinaryProtocol {
+  readMessageBegin(): { readonly fname: string; readonly mtype: number; readonly rseqid: number }
+}
+
+interface Thrift {
+  readonly TBufferedTransport: new (buffer: undefined, flush: (message: Buffer) => void) => Transport
+  readonly TBinaryProtocol: new (transport: Transport) => BinaryProtocol
+}
+
+/** What a call gives, and the bytes that it was read from. */
+interface Answer<T> {
+  readonly response: T
+  readonly message: Buffer
+}
+
+/** The calls of TCLIService over a channel. Rejects with a ChannelError or, for what the server refuses, a HiveFault. */
+export class Protocol {
+  private readonly thrift: Thrift
+  private readonly client: GeneratedClient
+  private readonly channel: Channel
+  private written: Buffer | undefined
+
+  constructor(channel: Channel) {
+    this.channel = channel
+    // Generated for CommonJS; loaded with the first connection only.
+    const require = createRequire(import.meta.url)
+    this.thrift = require('thrift') as Thrift
+    const { Client } = require('./generated/TCLIService.js') as {
+      Client: new (transport: Transport, protocol: Thrift['TBinaryProtocol']) => GeneratedClient
+    }
+    const transport = new this.thrift.TBufferedTransport(undefined, (message) => {
+      this.written = message
+    })
+    this.client = new Client(transport, this.thrift.TBinaryProtocol)
+  }
+
+  async call<N extends keyof Calls>(name: N, request: Calls[N][0], milliseconds: number): Promise<Calls[N][1]> {
+    return (await this.exchange(name, request, milliseconds)).response
+  }
+
+  async fetch(request: TFetchResultsReq, milliseconds: number): Promise<HiveBlock> {
+    const { message } = await this.exchange('FetchResults', request, milliseconds)
+    // The header of the message, and that of its only field: the answer, a struct.
+    const start = 8 + message.readInt32BE(4) + 4 + 3
+    return understood(() => readRows(message, start))
+  }
+
+  private async exchange<N extends keyof Calls>(
+    name: N,
+    request: Calls[N][0],
+    milliseconds: number,
+  ): Promise<Answer<Calls[N][1]>> {
+    const result = this.client[name](request)
+    // It is awaited below, but for when the channel fails.
+    result.catch(() => undefined)
+    const question = this.written!
+    this.written = undefined
+    const message = await this.channel.exchange(question, milliseconds)
+    understood(() => {
+      const transport = new this.thrift.TBufferedTransport(undefined, () => undefined)
+      transport.inBuf = message
+      transport.writeCursor = message.length
+      const input = new this.thrift.TBinaryProtocol(transport)
+      const { fname, mtype, rseqid } = input.readMessageBegin()
+      if (fname !== name) throw new RangeError('the answer is of another call')
+      this.client[`recv_${name}`](input, mtype, rseqid)
+    })
+    let response: Calls[N][1]
+    try {
+      response = (await result) as Calls[N][1]
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error)
+      throw new HiveFault({ sqlState: undefined, code: undefined, text })
+    }
+    check(response.status)
+    return { response, message }
+  }
+}
+
+function check(status: TStatus): void {
+  if (status.statusCode === 0 || status.statusCode === 1 || status.statusCode === 2) return
+  const { sqlState, errorCode, errorMessage } = status
+  throw new HiveFault({ sqlState: sqlState ?? undefined, code: errorCode ?? undefined, text: errorMessage ?? '' })
+}
+
+function understood<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new ChannelError('foreign', 'the answer is no message of HiveServer2', error)
+  }
+}

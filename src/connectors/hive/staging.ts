@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MerganserError } from '../../core/errors.ts'
+import type { RowBatch } from '../../core/batch.ts'
+import type { TableSchema } from '../../core/table.ts'
+import { appendStage } from '../embedded-warehouse/staging.ts'
+import { createStage, STAGE } from '../embedded-warehouse/statements.ts'
+import { literal } from './literals.ts'
+import { tablesLike } from './owner.ts'
+import type { Session } from './session.ts'
+import type { Source } from './statements.ts'
+
+/** How rows of a large batch reach the server. */
+export type StagingWay = 'local' | 'webhdfs' | 'literals'
+
+export interface StagingOptions {
+  readonly way: StagingWay
+  /** Where files for `local` are written: the server must see the same directory. */
+  readonly directory: string | undefined
+  /** `http://namenode:9870/tmp/merganser`, for `webhdfs`: the path is the directory there. */
+  readonly webhdfs: string | undefined
+  /** `user.name` there. */
+  readonly user: string
+}
+
+const TABLES = 'merganser_stage_'
+const HTTP_MILLISECONDS = 60_000
+
+/** Drops what a session that died left of its staging. */
+export async function dropStaging(session: Session): Promise<void> {
+  for (const name of await tablesLike(session, TABLES)) await dropTable(session, name)
+}
+
+async function dropTable(session: Session, name: string): Promise<void> {
+  await session.execute(`DROP TABLE IF EXISTS ${name} PURGE`)
+}
+
+/** Brings batches into staging tables of one session, through Parquet files. */
+export class Staging {
+  readonly #options: StagingOptions
+  readonly #token = randomBytes(6).toString('hex')
+  /** Staging tables by the number of their columns. */
+  readonly #tables = new Map<number, string>()
+  #directory: string | undefined
+  #files = 0
+
+  constructor(options: StagingOptions) {
+    this.#options = options
+  }
+
+  get way(): StagingWay {
+    return this.#options.way
+  }
+
+  /** Loads a batch, but for rows in `without`; the last batch of this shape is gone. */
+  async load(session: Session, table: TableSchema, batch: RowBatch, without: ReadonlySet<number>): Promise<Source> {
+    const columns = table.key.length + 2 * table.values.length + 1
+    const path = await this.writeFile(table, batch, without)
+    try {
+      const name = await this.#table(session, columns)
+      const place =
+        this.way === 'local' ? `LOCAL INPATH ${literal(path)}` : `INPATH ${literal(await this.#upload(path))}`
+      await session.execute(`LOAD DATA ${place} OVERWRITE INTO TABLE ${name}`)
+      return { from: name, field: (c) => `f${String(c)}` }
+    } finally {
+      await rm(path, { force: true })
+    }
+  }
+
+  async #table(session: Session, columns: number): Promise<string> {
+    const known = this.#tables.get(columns)
+    if (known !== undefined) return known
+    const name = `${TABLES}${this.#token}_${String(columns)}`
+    const names = Array.from({ length: columns }, (_, c) => `f${String(c)} string`)
+    await session.execute(
+      `CREATE EXTERNAL TABLE ${name} (r int, ${names.join(', ')}) STORED AS PARQUET ` +
+        "TBLPROPERTIES ('external.table.purge' = 'true', 'parquet.column.index.access' = 'true')",
+    )
+    this.#tables.set(columns, name)
+    return name
+  }
+
+  /** Writes a batch as a Parquet file of texts, which the server's user may read; gives its path. */
+  async writeFile(table: TableSchema, batch: RowBatch, without: ReadonlySet<number>): Promise<string> {
+    const path = join(await this.#place(), `${String(this.#files++)}.parquet`)
+    const { DuckDBInstance } = await import('@duckdb/node-api')
+    const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
+    try {
+      const connection = await instance.connect()
+      await connection.run(createStage(STAGE, table, 'rows'))
+      await appendStage(connection, STAGE, batch, without)
+      await connection.run(`COPY temp."${STAGE}" TO ${sqlText(path)} (FORMAT parquet, COMPRESSION snappy)`)
+      connection.closeSync()
+    } finally {
+      instance.closeSync()
+    }
+    await chmod(path, 0o644)
+    return path
+  }
+
+  /** A directory that others can't list: the names in it are known to the server only. */
+  async #place(): Promise<string> {
+    if (this.#directory !== undefined) return this.#directory
+    const parent = this.way === 'local' ? (this.#options.directory ?? tmpdir()) : tmpdir()
+    this.#directory = await mkdtemp(join(parent, 'merganser-hive-'))
+    await chmod(this.#directory, 0o711)
+    return this.#directory
+  }
+
+  async #upload(path: string): Promise<string> {
+    const { webhdfs, user } = this.#options
+    const base = new URL(webhdfs!)
+    const directory = base.pathname === '/' ? '/tmp' : base.pathname.replace(/\/$/, '')
+    const target = `${directory}/merganser-${this.#token}-${String(this.#files)}.parquet`
+    const query = `?op=CREATE&overwrite=true&permission=644&user.name=${encodeURIComponent(user)}`
+    const url = new URL(`/webhdfs/v1${encodeURI(target)}${query}`, base)
+    // The name node answers with the address of a data node, which takes the bytes.
+    const first = await send(url, undefined)
+    const location = first.headers.location
+    if (first.statusCode !== 307 || location === undefined) throw refused(first.statusCode)
+    const second = await send(new URL(location), path)
+    if (second.statusCode !== 201) throw refused(second.statusCode)
+    return target
+  }
+
+  async close(session: Session): Promise<void> {
+    try {
+      for (const name of this.#tables.values()) await dropTable(session, name)
+    } finally {
+      this.#tables.clear()
+      if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true })
+      this.#directory = undefined
+    }
+  }
+}
+
+async function send(url: URL, path: string | undefined): Promise<IncomingMessage> {
+  const size = path === undefined ? 0 : (await stat(path)).size
+  const headers = { 'content-length': String(size), 'content-type': 'application/octet-stream' }
+  const options: RequestOptions = { method: 'PUT', headers, timeout: HTTP_MILLISECONDS }
+  return await new Promise((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
+      response.resume()
+      response.on('end', () => {
+        resolve(response)
+      })
+      response.on('error', reject)
+    })
+    request.on('timeout', () => {
+      request.destroy(new MerganserError('TIME_LIMIT', 'WebHDFS gave no answer in time'))
+    })
+    request.on('error', (error) => {
+      reject(
+        error instanceof MerganserError
+          ? error
+          : new MerganserError('CONNECTION_LOST', 'WebHDFS cannot be reached', {
+              cause: error,
+              advice: 'look at the option webhdfs',
+            }),
+      )
+    })
+    if (path === undefined) request.end()
+    else createReadStream(path).on('error', reject).pipe(request)
+  })
+}
+
+function refused(status: number | undefined): MerganserError {
+  return new MerganserError('DATABASE_REFUSED', `WebHDFS refuses a file (HTTP status ${String(status)})`, {
+    advice: 'look at the option webhdfs, and whether the user may write there',
+  })
+}
+
+function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
