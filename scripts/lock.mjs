@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startOf } from './services/processes.mjs'
 
 const TAKEOVER_LIMIT_MS = 10_000
 const OTHER_HOST_LIMIT_MS = 30 * 60_000
@@ -37,7 +38,10 @@ function take(path) {
   const prepared = `${path}.${String(process.pid)}`
   rmSync(prepared, { recursive: true, force: true })
   mkdirSync(prepared)
-  writeFileSync(join(prepared, 'holder'), JSON.stringify({ pid: process.pid, host: hostname() }))
+  writeFileSync(
+    join(prepared, 'holder'),
+    JSON.stringify({ pid: process.pid, started: startOf(process.pid), host: hostname() }),
+  )
   try {
     renameSync(prepared, path)
     return true
@@ -60,6 +64,8 @@ function isDead(path, holder) {
   try {
     if (holder === undefined) return Date.now() - statSync(path).mtimeMs > TAKEOVER_LIMIT_MS
     if (holder.host !== hostname()) return Date.now() - statSync(path).mtimeMs > OTHER_HOST_LIMIT_MS
+    // The number may have come to another process since.
+    if (holder.started !== undefined) return startOf(holder.pid) !== holder.started
     process.kill(holder.pid, 0)
     return false
   } catch (error) {

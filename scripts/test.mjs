@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { check } from './check.mjs'
 import { duration, say, tool } from './run.mjs'
+import { SERVICES } from './services/all.mjs'
+import { requiredServers } from './services/urls.mjs'
 import { setUpOrExit } from './setup.mjs'
+import { summary } from './summary.mjs'
 
-/** Runs the tests; `{ ok, passed, failed, skipped }`. A run that ends without results counts as one failed. */
+/** Runs the tests; `{ ok, results }`. A run that ends without results counts as one failed. */
 async function test(args) {
   const directory = mkdtempSync(join(tmpdir(), 'merganser-results-'))
   const file = join(directory, 'results.json')
@@ -16,7 +19,7 @@ async function test(args) {
       { show: true, env: { ...process.env, MERGANSER_TEST_RESULTS: file } },
     )
     say(`${status === 0 ? 'ok    ' : 'FAILED'} tests (${duration(seconds)})`)
-    return { ok: status === 0, ...readResults(file, status) }
+    return { ok: status === 0, results: readResults(file, status) }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
@@ -27,15 +30,15 @@ function readResults(file, status) {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
     say(`the tests ended with status ${String(status)} and no results`)
-    return { passed: 0, failed: 1, skipped: [] }
+    return { passed: 0, failed: 1, skipped: [], missing: {} }
   }
 }
 
 /** `npm test [-- vitest arguments]`. The last line of standard output is `N passed, N failed`. */
+const required = requiredServers(SERVICES.map(({ name }) => name))
 await setUpOrExit()
 const checked = await check()
-const { ok, passed, failed, skipped } = await test(process.argv.slice(2))
-for (const { name, reason } of skipped) console.log(`skipped ${name} (${reason})`)
-if (!checked) console.log('a check before the tests failed: see above')
-process.exitCode = checked && ok && failed === 0 ? 0 : 1
-console.log(`${String(passed)} passed, ${String(failed)} failed`)
+const { ok, results } = await test(process.argv.slice(2))
+const closing = summary({ results, checked, required })
+process.exitCode = ok && closing.ok ? 0 : 1
+for (const line of closing.lines) console.log(line)
