@@ -1,7 +1,6 @@
 import { MerganserError } from '../core/errors.ts'
 import type { Loader } from '../engine/load.ts'
-import type { Input } from './inputs.ts'
-import { CsvReader } from './load-csv.ts'
+import type { SourceRecord } from './load-record.ts'
 import type { Rejects } from './load-rejects.ts'
 
 /** Rows between two looks at logs and flushes. */
@@ -9,67 +8,18 @@ const BLOCK = 256
 /** Refused rows that are shown one by one. */
 const SHOWN = 5
 
-/** A CSV file whose header was read. */
-export interface CsvSource {
-  readonly header: readonly string[]
-  /** Its bytes, for the reject file. */
-  readonly headerLine: Buffer
-  readonly reader: CsvReader
+/** A file of rows, opened. */
+export interface RowSource {
+  readonly record: SourceRecord
+  /** Reads the next record; false where `more` must be called first, or at the end. */
+  next(): boolean
+  /** The record's texts as `Loader.row` takes them, or why there are none. */
+  texts(into: (string | null | undefined)[]): string | undefined
   /** Bytes read so far. */
   bytes(): number
   /** Reads on; false at the end of the file. */
   more(): Promise<boolean>
   close(): Promise<void>
-}
-
-/** Opens a CSV file and reads its header. Throws BAD_INPUT_FILE, also where there is none. */
-export async function openCsv(input: Input, delimiter: string, signal: AbortSignal): Promise<CsvSource> {
-  const chunks = input.chunks(signal)[Symbol.asyncIterator]()
-  const reader = new CsvReader(delimiter)
-  let bytes = 0
-  const more = async (): Promise<boolean> => {
-    const next = await chunks.next()
-    if (next.done === true) {
-      reader.end()
-      return false
-    }
-    bytes += next.value.length
-    reader.push(next.value)
-    return true
-  }
-  const close = async (): Promise<void> => {
-    await chunks.return?.()
-  }
-  try {
-    while (!reader.next()) {
-      if (await more()) continue
-      if (reader.next()) break
-      signal.throwIfAborted()
-      throw badHeader(input.file, 'the file is empty; a header was expected')
-    }
-    const header = headerOf(input.file, reader)
-    return { header, headerLine: Buffer.from(reader.record.raw), reader, bytes: () => bytes, more, close }
-  } catch (error) {
-    await close()
-    if (!(error instanceof MerganserError)) throw error
-    error.place.file ??= input.file
-    throw error
-  }
-}
-
-function headerOf(file: string, { record }: CsvReader): string[] {
-  if (record.problem !== undefined) throw badHeader(file, `the header can't be read: ${record.problem}`)
-  const names: string[] = []
-  for (let field = 0; field < record.fields; field++) {
-    const name = record.text(field)
-    if (name === undefined || name.includes('\0')) throw badHeader(file, 'the header is no text in UTF-8')
-    names.push(name)
-  }
-  return names
-}
-
-function badHeader(file: string, message: string): MerganserError {
-  return new MerganserError('BAD_INPUT_FILE', message, { place: { file, line: 1 } })
 }
 
 export interface LoadCounts {
@@ -82,9 +32,6 @@ export interface LoadCounts {
 
 export interface LoadWork {
   readonly file: string
-  /** Field numbers: one per key column, then one for each value column of the loader's target. */
-  readonly fields: readonly number[]
-  readonly nullText: string
   readonly rejects: Rejects
   readonly dryRun: boolean
   /** Throws LIMIT once more rows are refused. */
@@ -98,7 +45,7 @@ export interface LoadWork {
 }
 
 /** Loads the rows of a file to its end, or an abort. What was loaded before an error stands; rejects are on disk then. */
-export async function loadRows(loader: Loader, source: CsvSource, work: LoadWork): Promise<void> {
+export async function loadRows(loader: Loader, source: RowSource, work: LoadWork): Promise<void> {
   try {
     await new RowLoader(loader, source, work).run()
   } finally {
@@ -108,15 +55,14 @@ export async function loadRows(loader: Loader, source: CsvSource, work: LoadWork
 
 class RowLoader {
   readonly #loader: Loader
-  readonly #source: CsvSource
+  readonly #source: RowSource
   readonly #work: LoadWork
-  readonly #texts: (string | null)[]
+  readonly #texts: (string | null | undefined)[] = []
 
-  constructor(loader: Loader, source: CsvSource, work: LoadWork) {
+  constructor(loader: Loader, source: RowSource, work: LoadWork) {
     this.#loader = loader
     this.#source = source
     this.#work = work
-    this.#texts = work.fields.map(() => null)
   }
 
   async run(): Promise<void> {
@@ -131,42 +77,26 @@ class RowLoader {
 
   /** Loads the records that are there. */
   async #records(): Promise<void> {
-    const { reader } = this.#source
+    const source = this.#source
     const { signal, counts, progress } = this.#work
-    for (let block = 0; reader.next();) {
-      const reason = this.#row()
+    for (let block = 0; source.next();) {
+      const reason = source.texts(this.#texts) ?? this.#loader.row(this.#texts)
       if (reason === undefined) counts.rows++
       else await this.#reject(reason)
       if (++block % BLOCK !== 0) continue
       const wait = this.#loader.pace()
       if (wait !== undefined) {
         await wait
-        progress(this.#source.bytes(), counts.rows)
+        progress(source.bytes(), counts.rows)
       }
       if (signal.aborted) return
     }
     await this.#loader.pace()
   }
 
-  /** Why the record can't be loaded. */
-  #row(): string | undefined {
-    const { record } = this.#source.reader
-    if (record.problem !== undefined) return record.problem
-    const { fields, nullText } = this.#work
-    const expected = this.#source.header.length
-    if (record.fields !== expected) return `${String(record.fields)} fields; the header has ${String(expected)}`
-    for (let i = 0; i < fields.length; i++) {
-      const field = fields[i]!
-      const text = record.text(field)
-      if (text === undefined) return `field ${String(field + 1)} is no text in UTF-8`
-      this.#texts[i] = record.quoted[field] === 0 && text === nullText ? null : text
-    }
-    return this.#loader.row(this.#texts)
-  }
-
   async #reject(reason: string): Promise<void> {
     const { counts, rejects, dryRun, rejected, most, file } = this.#work
-    const { record } = this.#source.reader
+    const { record } = this.#source
     counts.rejected++
     if (counts.rejected <= SHOWN) rejected(record.line, reason)
     if (!dryRun) await rejects.add(record, reason)

@@ -9,8 +9,10 @@ import { displayText } from '../script/display.ts'
 import { ending } from './ending.ts'
 import { inputsOf, type Input } from './inputs.ts'
 import { mapArgument, mapFields } from './load-columns.ts'
-import { loadRows, openCsv, type CsvSource, type LoadCounts } from './load-rows.ts'
-import { Rejects } from './load-rejects.ts'
+import { csvRows, openCsv } from './load-csv-rows.ts'
+import { openJsonLines } from './load-json-rows.ts'
+import { loadRows, type LoadCounts, type RowSource } from './load-rows.ts'
+import { csvRejects, jsonRejects, Rejects, type RejectFormat } from './load-rejects.ts'
 import { addSessionOptions, countArgument, examples, nonEmpty, type SessionOptions } from './options.ts'
 import { checkOutputs, writeOutput } from './outputs.ts'
 import { startProgress } from './progress.ts'
@@ -21,6 +23,7 @@ import { counted, several } from './table.ts'
 
 interface LoadOptions extends SessionOptions {
   readonly table?: string
+  readonly format?: 'csv' | 'jsonl'
   readonly map?: ReadonlyMap<string, string>
   readonly delimiter: string
   readonly null: string
@@ -37,15 +40,21 @@ interface LoadOptions extends SessionOptions {
 export function loadCommand(program: Command, shell: Shell): void {
   const command = program
     .command('load')
-    .description('load a CSV file into a table of one, several or all replicas')
+    .description('load a CSV file or JSON lines into a table of one, several or all replicas')
     .argument('<replicas>', 'a replica, several with commas between, or all; the first is the origin of the stamps')
-    .argument('<file>', 'CSV in UTF-8 with a header; - is standard input')
+    .argument('<file>', 'in UTF-8: CSV with a header, or JSON lines; - is standard input')
   addSessionOptions(command)
     .option('--table <name>', 'table to load into (the first one configured)', nonEmpty)
+    .addOption(
+      new Option('--format <format>', "how the file is written (by its name's ending; else csv)").choices([
+        'csv',
+        'jsonl',
+      ]),
+    )
     .option('--map <column=header,...>', 'headers of columns that are called otherwise in the file', mapArgument)
     .option('--delimiter <character>', 'what stands between fields; tab for a tab', delimiterArgument, ',')
     .option('--null <text>', 'what an unquoted field without a value holds', '\\N')
-    .option('--rejects <file>', 'where refused rows go (FILE.rejects.csv)', nonEmpty)
+    .option('--rejects <file>', 'where refused rows go (FILE.rejects.csv or .jsonl)', nonEmpty)
     .option('--max-rejects <n>', 'stop once more rows are refused', countArgument(0, Number.MAX_SAFE_INTEGER))
     .addOption(new Option('--fresh', 'archive the old state, then begin anew').conflicts('dryRun'))
     .option('--dry-run', 'do everything in memory and write nothing; say what would be written')
@@ -59,13 +68,16 @@ export function loadCommand(program: Command, shell: Shell): void {
         ['merganser load POSTGRESQL grades.csv', 'load into one replica'],
         ['merganser load all grades.csv', 'the same rows and stamps in every replica'],
         ['merganser load HIVE,MONGODB - < grades.csv', 'standard input, into two'],
+        ['merganser load SQL grades.jsonl', 'an object a line, as `query --format jsonl` writes it'],
         ["merganser load all x.csv --map 'grade=Final Grade'", 'a column of another name'],
       ]) +
         `
 
 Each row becomes a SET under one new stamp, the same in every replica named; of rows with one key the last
 stands. Value columns that the file doesn't have stay as they are. An empty field is the empty string; quoted,
-the text of --null is that text. A row that can't be loaded into all of the replicas is loaded into none: it
+the text of --null is that text. In JSON lines, members are columns by name; numbers keep every digit that they
+are written with, as numbers or as strings, null is null, and value columns that an object lacks stay as they
+are. A row that can't be loaded into all of the replicas is loaded into none: it
 goes into the reject file with its line and the reason, and the rest goes on. Mend it there and load that file.
 Exit status: 0 done, 1 rows were refused, 2 the input is wrong or --max-rejects was passed, 3 a database is away
 or refused, 4 the state on disk is damaged or locked, 130 interrupted.`,
@@ -88,33 +100,35 @@ interface Outcome extends LoadCounts {
 async function load(shell: Shell, names: string, name: string, options: LoadOptions): Promise<void> {
   const started = performance.now()
   const [input] = await inputsOf([name])
-  const rejectsName = options.rejects ?? `${name === '-' ? 'stdin' : name}.rejects.csv`
+  const format = options.format ?? (/\.(?:jsonl|ndjson)$/i.test(name) ? 'jsonl' : 'csv')
+  const rejectsName = options.rejects ?? `${name === '-' ? 'stdin' : name}.rejects.${format}`
   await checkOutputs(shell, [options.report, options.dryRun === true ? undefined : rejectsName], [name])
   const config = await loadConfiguration(shell, options)
   const table = tableNamed(config, options.table)
   const replicas = replicasNamed(config, names)
   shell.takeInterrupts('interrupted: ending in order; once more ends at once')
-  const source = await openCsv(input!, options.delimiter, shell.interrupted)
+  // A mapping that doesn't fit is found before anything is opened.
+  const { source, columns, rejectFormat, ignored } = await openSource(shell, input!, format, table, options)
   const outcome: Outcome = { rows: 0, rejected: 0 }
   try {
-    // A mapping that doesn't fit is found before anything is opened.
-    const map = mapFields(input!.file, table, source.header, options.map ?? new Map<string, string>())
-    const rejects = new Rejects(shell, rejectsName, options.delimiter, source.headerLine)
+    const rejects = new Rejects(shell, rejectsName, rejectFormat)
     if (options.dryRun !== true) await rejects.check()
-    if (options.quiet !== true) tellColumns(shell, table, map)
     const setup = {
       dryRun: options.dryRun ?? false,
       flush: options.flush,
       fresh: options.fresh ?? false,
       acceptLoss: options.acceptLoss ?? false,
     }
-    const work = { input: input!, source, table, replicas, map, rejects, options, started, outcome }
+    const work = { input: input!, source, table, replicas, columns, rejects, options, started, outcome }
     await withSession(shell, config, setup, (session) => execute(shell, session, work))
   } catch (error) {
     if (outcome.error !== undefined && !sameMessage(outcome.error, error)) shell.problem(error)
     outcome.error ??= error
   } finally {
     await source.close()
+  }
+  if (ignored !== undefined && ignored.size > 0 && options.quiet !== true) {
+    shell.say(`members that are no column's were ignored: ${listed([...ignored])}`)
   }
   await tell(shell, input!.file, rejectsName, options, outcome)
 }
@@ -129,22 +143,57 @@ function replicasNamed(config: Config, names: string): string[] {
   return wanted
 }
 
+interface Opened {
+  readonly source: RowSource
+  /** Value columns that rows bring. */
+  readonly columns: readonly number[]
+  readonly rejectFormat: RejectFormat
+  /** Members that were no column's, as they are met. */
+  readonly ignored?: ReadonlySet<string>
+}
+
+async function openSource(
+  shell: Shell,
+  input: Input,
+  format: 'csv' | 'jsonl',
+  table: TableSchema,
+  options: LoadOptions,
+): Promise<Opened> {
+  const maps = options.map ?? new Map<string, string>()
+  if (format === 'jsonl') {
+    const source = openJsonLines(input, table, maps, shell.interrupted)
+    return { source, columns: [...table.values.keys()], rejectFormat: jsonRejects(), ignored: source.ignored }
+  }
+  const csv = await openCsv(input, options.delimiter, shell.interrupted)
+  try {
+    const map = mapFields(input.file, table, csv.header, maps)
+    if (options.quiet !== true) tellColumns(shell, table, map)
+    const rejectFormat = csvRejects(options.delimiter, csv.headerLine)
+    return { source: csvRows(csv, map.fields, options.null), columns: map.columns, rejectFormat }
+  } catch (error) {
+    await csv.close()
+    throw error
+  }
+}
+
 function tellColumns(shell: Shell, table: TableSchema, map: ReturnType<typeof mapFields>): void {
-  const list = (names: readonly string[]) =>
-    names
-      .slice(0, 20)
-      .map((name) => displayText(name.slice(0, 80)))
-      .join(', ')
-  if (map.missing.length > 0) shell.say(`columns of ${table.name} that stay as they are: ${list(map.missing)}`)
-  if (map.ignored.length > 0) shell.say(`columns of the file that are ignored: ${list(map.ignored)}`)
+  if (map.missing.length > 0) shell.say(`columns of ${table.name} that stay as they are: ${listed(map.missing)}`)
+  if (map.ignored.length > 0) shell.say(`columns of the file that are ignored: ${listed(map.ignored)}`)
+}
+
+function listed(names: readonly string[]): string {
+  return names
+    .slice(0, 20)
+    .map((name) => displayText(name.slice(0, 80)))
+    .join(', ')
 }
 
 interface Work {
   readonly input: Input
-  readonly source: CsvSource
+  readonly source: RowSource
   readonly table: TableSchema
   readonly replicas: readonly string[]
-  readonly map: ReturnType<typeof mapFields>
+  readonly columns: readonly number[]
   readonly rejects: Rejects
   readonly options: LoadOptions
   readonly started: number
@@ -164,21 +213,19 @@ async function execute(shell: Shell, session: Session, work: Work): Promise<void
 }
 
 async function rowsInto(shell: Shell, session: Session, work: Work): Promise<void> {
-  const { input, source, table, map, options, outcome } = work
+  const { input, source, table, options, outcome } = work
   const { Loader } = await import('../engine/load.ts')
   const { catalog } = session.context
   const loader: Loader = new Loader(session, {
     table: catalog.table(table.name)!,
     replicas: work.replicas.map((name) => catalog.replica(name)!),
-    columns: map.columns,
+    columns: work.columns,
   })
   const quiet = options.quiet ?? false
   const progress = await startProgress(shell, { unit: 'rows', total: input.bytes, quiet })
   try {
     await loadRows(loader, source, {
       file: input.file,
-      fields: map.fields,
-      nullText: options.null,
       rejects: work.rejects,
       dryRun: options.dryRun ?? false,
       most: options.maxRejects ?? Infinity,

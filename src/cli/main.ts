@@ -4,10 +4,14 @@ import { ExitStatus, MerganserError } from '../core/errors.ts'
 import { checkCommand } from './check.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
+import { copyCommand } from './copy.ts'
+import { diffCommand } from './diff.ts'
 import { oplogCommand } from './oplog.ts'
 import { loadCommand } from './load.ts'
+import { doctorCommand } from './doctor.ts'
 import { examples } from './options.ts'
 import { queryCommand } from './query.ts'
+import { repairCommand } from './repair.ts'
 import { runCommand } from './run.ts'
 import { Shell } from './shell.ts'
 import { statusCommand } from './status.ts'
@@ -18,10 +22,14 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   runCommand,
   syncCommand,
   loadCommand,
+  copyCommand,
+  repairCommand,
   queryCommand,
+  diffCommand,
   checkCommand,
   oplogCommand,
   statusCommand,
+  doctorCommand,
   configCommand,
   completionCommand,
 ]

@@ -123,7 +123,7 @@ class JsonLines implements Format {
   }
 }
 
-function jsonOf(type: TypeName, text: string | null): string {
+export function jsonOf(type: TypeName, text: string | null): string {
   if (text === null) return 'null'
   if (type === 'json' || type === 'boolean') return text
   if (type === 'float64' && !/^(?:NaN|-?Infinity)$/.test(text)) return text

@@ -6,6 +6,7 @@ import { compareCanonical } from '../core/order.ts'
 import type { Column, TableSchema } from '../core/table.ts'
 import { parseValue } from '../core/types.ts'
 import type { Condition } from '../connectors/connector.ts'
+import { holds } from '../verify/conditions.ts'
 
 /** A `--where` as it was written. */
 export interface WhereText {
@@ -127,23 +128,6 @@ export function meets(wheres: readonly Where[], batch: RowBatch, row: number): b
     } else if (text === null || !holds(operator, compareCanonical(column.type, text, value))) return false
   }
   return true
-}
-
-function holds(operator: Condition['operator'], order: number): boolean {
-  switch (operator) {
-    case '=':
-      return order === 0
-    case '!=':
-      return order !== 0
-    case '<':
-      return order < 0
-    case '<=':
-      return order <= 0
-    case '>':
-      return order > 0
-    case '>=':
-      return order >= 0
-  }
 }
 
 /** The one key that conditions leave, where they name every key column with `=`. */

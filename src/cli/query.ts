@@ -170,6 +170,6 @@ async function* textsOf(
   yield format.end()
 }
 
-async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const text of texts) yield Buffer.from(text)
 }

@@ -67,10 +67,11 @@ export class Loader {
   }
 
   /**
-   * Writes one row: the texts of the key columns, then of the target's value columns. Gives the reason where it isn't
-   * one, or where a database of the target can't hold it; nothing was done then.
+   * Writes one row: the texts of the key columns, then of the target's value columns; undefined for a value column that
+   * the row doesn't bring. Gives the reason where it isn't one, or where a database of the target can't hold it; nothing
+   * was done then.
    */
-  row(texts: readonly (string | null)[]): string | undefined {
+  row(texts: readonly (string | null | undefined)[]): string | undefined {
     const reason = this.#key(texts) ?? this.#cells(texts)
     if (reason === undefined) this.#write()
     return reason
@@ -104,12 +105,13 @@ export class Loader {
     this.#turn = context.wall.milliseconds()
   }
 
-  #key(texts: readonly (string | null)[]): string | undefined {
+  #key(texts: readonly (string | null | undefined)[]): string | undefined {
     const schema = this.#schema
     const key: string[] = []
     for (let i = 0; i < schema.key.length; i++) {
-      const text = texts[i]!
+      const text = texts[i]
       const column = schema.key[i]!
+      if (text === undefined) return `key column ${column.name} is missing`
       if (text === null) return `key column ${column.name} can't be null`
       const parsed = parseValue(column.type, text)
       if ('reason' in parsed) return refused(column, parsed.reason)
@@ -125,7 +127,7 @@ export class Loader {
     return undefined
   }
 
-  #cells(texts: readonly (string | null)[]): string | undefined {
+  #cells(texts: readonly (string | null | undefined)[]): string | undefined {
     const { input } = this.#statement
     const { columns } = this.#target
     const most = this.#session.setup.limits.valueBytes
@@ -133,7 +135,8 @@ export class Loader {
     for (let i = 0; i < columns.length; i++) {
       const number = columns[i]!
       const column = this.#schema.values[number]!
-      const text = texts[this.#schema.key.length + i]!
+      const text = texts[this.#schema.key.length + i]
+      if (text === undefined) continue
       if (text === null) {
         input.addCell(number, null)
         continue
@@ -147,7 +150,7 @@ export class Loader {
       if (reason !== undefined) return reason
       input.addCell(number, parsed.text)
     }
-    return undefined
+    return input.count === 0 ? 'no value column' : undefined
   }
 
   #misfit(column: Column, text: string): string | undefined {

@@ -57,6 +57,11 @@ export class PositionKeeper {
     })
   }
 
+  /** The id of a replica's oplog. */
+  logId(of: ReplicaId): string {
+    return this.#replicas[of]!.log
+  }
+
   /** How far `into` has seen `from`. */
   seen(into: ReplicaId, from: ReplicaId): number {
     return this.#seen[into]![from]!

@@ -49,6 +49,8 @@ export const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/errors.md',
   'docs/language.md',
+  'docs/connecting.md',
+  'docs/types.md',
 ]
 
 /** A fenced block of a document. */

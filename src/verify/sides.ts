@@ -1,0 +1,55 @@
+import { MerganserError } from '../core/errors.ts'
+import type { Environment } from '../environment/environment.ts'
+import { databaseDirectory } from '../engine/opening.ts'
+import type { ReplicaSetup } from '../engine/setup.ts'
+import { StorePool } from '../lanes/pool.ts'
+import type { Side } from './difference.ts'
+
+export interface SidesSetup {
+  readonly environment: Environment
+  readonly stateDirectory: string
+  /** Messages for people. */
+  readonly message: (text: string) => void
+}
+
+/**
+ * Opens the databases of two replicas for reading, each in a thread of its own so that both are read at the same time,
+ * does `work`, and closes them whatever happens. Takes no lock. Throws SAME_REPLICA, and as `Connector.open` does.
+ */
+export async function* withSides<T>(
+  setup: SidesSetup,
+  replicas: readonly [ReplicaSetup, ReplicaSetup],
+  work: (left: Side, right: Side) => AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  if (replicas[0].name === replicas[1].name) {
+    throw new MerganserError('SAME_REPLICA', `${replicas[0].name} can't be compared with itself`, {
+      place: { replica: replicas[0].name },
+      advice: 'name two replicas',
+    })
+  }
+  const pool = new StorePool(setup.environment.threads, replicas.length)
+  const opened = await Promise.allSettled(replicas.map((replica) => openSide(setup, pool, replica)))
+  try {
+    for (const result of opened) if (result.status === 'rejected') throw result.reason
+    const [left, right] = opened.map((result) => (result as PromiseFulfilledResult<Side>).value)
+    yield* work(left!, right!)
+  } finally {
+    await Promise.allSettled(
+      opened.map(async (result) => {
+        if (result.status === 'fulfilled') await result.value.store.close()
+      }),
+    )
+    await pool.close()
+  }
+}
+
+async function openSide(setup: SidesSetup, pool: StorePool, { name, connector, options }: ReplicaSetup) {
+  const directory = databaseDirectory(setup.stateDirectory, name)
+  if ((await connector.absent?.(options, directory)) === true) {
+    setup.message(`${name}: its database is not there yet`)
+  }
+  const store = await pool.open({ type: connector.type, options, access: 'read', directory, replica: name }, (text) => {
+    setup.message(`${name}: ${text}`)
+  })
+  return { name, store, capabilities: connector.capabilities }
+}
