@@ -17,7 +17,13 @@ import type { ReplicaStore } from '../../src/connectors/connector.ts'
 import { compile } from '../environment/compiled.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'merganser-documents-'))
-const compiled = await compile(['core', 'environment', 'connectors', 'connectors/embedded-documents'])
+const compiled = await compile([
+  'core',
+  'environment',
+  'connectors',
+  'connectors/documents',
+  'connectors/embedded-documents',
+])
 await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(compiled, 'node_modules'))
 afterAll(async () => {
   await rm(root, { recursive: true, force: true })
