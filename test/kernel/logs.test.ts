@@ -164,7 +164,7 @@ describe('limits', () => {
     const options: PairOptions = { build: 'debug', maximumPages: 512, logBytes: 1 }
     const most = fill(new Pair(options), Infinity)
     const stops: string[] = []
-    for (let pages = most - 100; pages <= most; pages += 5) {
+    for (let pages = most - 75; pages <= most; pages += 4) {
       for (const keepsLines of [true, false]) {
         const pair = new Pair({ ...options, keepsLines })
         fill(pair, pages)

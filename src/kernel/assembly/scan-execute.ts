@@ -26,7 +26,7 @@ const ROWS_FULL: u32 = 5
 /** Pages that are asked for at a time, so that most operations needn't ask. */
 const ASKED: u32 = 128
 /** What rows of one table but other replicas may take more. */
-const OTHER_REPLICAS: u32 = 8
+const OTHER_REPLICAS: u32 = 4
 
 export let sets: u32 = 0
 export let deletes: u32 = 0
