@@ -160,8 +160,7 @@ async function asLines(shell: Shell, parts: readonly Part[], found: (finding: Fi
 
 /** All at once, shown one after the other: those of the first as they come, what others found meanwhile behind it. */
 async function asGroups(shell: Shell, parts: readonly Part[], found: (finding: Finding) => void): Promise<void> {
-  const { default: pc } = await import('picocolors')
-  const colors = pc.createColors(process.stdout.isTTY && (shell.env['NO_COLOR'] ?? '') === '')
+  const colors = shell.outputColors
   const marks = { ok: colors.green('ok     '), warning: colors.yellow('warning'), problem: colors.red('problem') }
   const gathered = parts.map(({ findings }) => new Gathered(findings))
   for (const [i, { replica }] of parts.entries()) {

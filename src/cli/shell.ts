@@ -20,6 +20,8 @@ export class Shell {
   readonly debug: boolean
   /** For standard error; they do nothing where it is no terminal. */
   readonly colors: Colors
+  /** Those of standard output. */
+  readonly outputColors: Colors
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** Set while a progress bar is shown. */
@@ -34,6 +36,7 @@ export class Shell {
     this.env = process.env
     this.cwd = process.cwd()
     this.colors = pc.createColors(colored(process.stderr, this.env))
+    this.outputColors = pc.createColors(colored(process.stdout, this.env))
     process.stdout.on('error', (error: Error & { code?: string }) => {
       this.#outputClosed = true
       if (error.code === 'EPIPE') return
