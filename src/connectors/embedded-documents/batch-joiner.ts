@@ -2,7 +2,7 @@ import type { RowBatch } from '../../core/batch.ts'
 import { misfit } from '../connector.ts'
 import { takeApart, type Element, type StoredDocument } from '../documents/bson-reader.ts'
 import { BsonWriter } from '../documents/bson-writer.ts'
-import { capabilities, MAX_DOCUMENT_BYTES } from './capabilities.ts'
+import { capabilities, MAX_DOCUMENT_BYTES } from '../documents/capabilities.ts'
 import { ID, STAMPS, type Field, type Layout } from '../documents/layout.ts'
 import { compareBytes, TextReader } from '../documents/text-reader.ts'
 
