@@ -40,8 +40,11 @@ test('within a millisecond the clock goes on by the monotonic clock', () => {
 
 test('the real clock tells nanoseconds and agrees with the system', () => {
   const clock = new NodeClock()
-  const times = Array.from({ length: 1_000 }, () => clock.nanoseconds())
-  expect(new Set(times).size).toBeGreaterThan(900)
+  // It stands still for up to a millisecond after it was ahead, which a busy machine brings about: hence no fixed count.
+  const times = new Set<bigint>()
+  const limit = Date.now() + 5_000
+  while (times.size < 1_000 && Date.now() < limit) times.add(clock.nanoseconds())
+  expect(times.size).toBe(1_000)
   const before = Date.now()
   const between = Number(clock.nanoseconds() / 1_000_000n)
   expect(between).toBeGreaterThanOrEqual(before)
