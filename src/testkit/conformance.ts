@@ -6,6 +6,7 @@ import { lifecycleCases } from './cases/lifecycle.ts'
 import { manyRowsCases } from './cases/many-rows.ts'
 import { scanCases } from './cases/scans.ts'
 import { schemaCases } from './cases/schema.ts'
+import { typeCases } from './cases/types.ts'
 import { valueCases } from './cases/values.ts'
 import { writeCases } from './cases/writes.ts'
 import type { TestRunner } from './runner.ts'
@@ -24,7 +25,7 @@ export function connectorConformance(runner: TestRunner, conformance: Conformanc
     const world = new World(conformance)
     const groups = [
       ...[lifecycleCases, schemaCases, writeCases, joinCases],
-      ...[valueCases, keyCases, scanCases, digestCases, manyRowsCases],
+      ...[typeCases, valueCases, keyCases, scanCases, digestCases, manyRowsCases],
     ]
     for (const test of groups.flat()) {
       runner.it(test.name, () => runCase(world, test), test.timeLimit ?? TIME_LIMIT)

@@ -17,6 +17,8 @@ export interface Conformance {
   readonly directory: () => string | Promise<string>
   /** Rows of the tests with many; 100,000 by default. */
   readonly rows?: number
+  /** Of a database whose statements take long: what a case does again and again with other keys, it does less often. */
+  readonly brief?: boolean
 }
 
 /** One database: where it is and how it is opened. */
@@ -34,6 +36,8 @@ export class World {
   #store: ReplicaStore | undefined
   #tables = 0
   readonly #others: ReplicaStore[] = []
+  /** What cases prepared for each other in the shared database. */
+  readonly #prepared = new Map<string, unknown>()
 
   constructor(conformance: Conformance) {
     this.conformance = conformance
@@ -45,6 +49,17 @@ export class World {
 
   get capabilities(): Capabilities {
     return this.connector.capabilities
+  }
+
+  /** How often a case repeats what it does: `often`, or, where that would take long, `seldom`. */
+  times(often: number, seldom: number): number {
+    return this.conformance.brief === true ? seldom : often
+  }
+
+  /** What `prepare` made in the shared database for all cases that ask for it by this name. */
+  async prepared<T>(name: string, prepare: () => Promise<T>): Promise<T> {
+    if (!this.#prepared.has(name)) this.#prepared.set(name, await prepare())
+    return this.#prepared.get(name) as T
   }
 
   /** A place where no database is yet. */
@@ -90,6 +105,7 @@ export class World {
   /** Closes everything that is open. */
   async end(): Promise<void> {
     this.#store = undefined
+    this.#prepared.clear()
     const stores = this.#others.splice(0)
     const results = await Promise.allSettled(stores.map((store) => store.close()))
     for (const result of results) if (result.status === 'rejected') throw result.reason

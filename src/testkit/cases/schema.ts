@@ -61,7 +61,7 @@ export const schemaCases: readonly Case[] = [
     name: 'several tables keep their rows apart',
     async run(world) {
       const tables: TableSchema[] = []
-      for (let n = 0; n < 8; n++) {
+      for (let n = 0; n < world.times(8, 3); n++) {
         const { store, table } = await world.ensured({ k: 'string' }, n % 2 === 0 ? { v: 'string' } : { w: 'int64' })
         await writeAll(store, table, [row('same key', [String(n)], stamp(n))])
         tables.push(table)

@@ -1,7 +1,6 @@
 import { strict as assert } from 'node:assert'
 import type { StampedRow } from '../../core/batch.ts'
 import { MAX_VALUE_BYTES, type TableSchema } from '../../core/table.ts'
-import { parseType, parseValue } from '../../core/types.ts'
 import type { ReplicaStore } from '../../connectors/connector.ts'
 import type { Case } from '../case.ts'
 import { edgeValues } from '../samples.ts'
@@ -54,20 +53,7 @@ function describe(one: StampedRow | undefined): string {
   return JSON.stringify(one)?.slice(0, 200) ?? 'no row'
 }
 
-const perType: readonly Case[] = Object.entries(edgeValues).map(([spelling, values]) => ({
-  name: `I8: ${spelling} values at their edges are held exactly or rejected with a reason`,
-  async run(world) {
-    const type = parseType(spelling)!
-    const { store, table } = await world.ensured({ k: 'int64' }, { v: spelling })
-    const rows = values.map((text, i) => {
-      assert.deepEqual(parseValue(type, text), { text }, 'a sample is canonical')
-      return row(String(i), [text], stamp(1))
-    })
-    await assertHeld(world, store, table, rows)
-  },
-}))
-
-const together: readonly Case[] = [
+export const valueCases: readonly Case[] = [
   {
     name: 'I8: a row with a column of every type is held whole',
     async run(world) {
@@ -148,5 +134,3 @@ const together: readonly Case[] = [
     },
   },
 ]
-
-export const valueCases: readonly Case[] = [...perType, ...together]
