@@ -11,7 +11,8 @@ describeOn(['mongodb'], 'the connector mongodb on a real server', (url) => {
     { describe, it, afterAll },
     {
       connector: mongodb,
-      options: () => ({ url: databases.fresh() }),
+      // A second owner is refused after two fifths of it.
+      options: () => ({ url: databases.fresh(), leaseSeconds: 4 }),
       directory: () => `database ${String(++count)}`,
       rows: 500,
     },

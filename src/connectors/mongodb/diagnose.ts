@@ -98,9 +98,14 @@ async function* privileges(session: Session, options: MongodbOptions): AsyncGene
     yield { level: 'warning', check, message, advice: 'turn on access control where others can reach the server' }
     return
   }
+  const listed = info?.['authenticatedUserPrivileges'] as Document[] | undefined
+  if (listed === undefined || listed.length === 0) {
+    yield { level: 'ok', check, message: 'the server does not tell what the user may do' }
+    return
+  }
   const database = databaseOf(options.url)
   const granted = new Set<string>()
-  for (const { resource, actions } of (info?.['authenticatedUserPrivileges'] ?? []) as Document[]) {
+  for (const { resource, actions } of listed) {
     const { db, collection, anyResource } = resource as Document
     if (anyResource !== true && !((db === database || db === '') && collection === '')) continue
     for (const action of actions as string[]) granted.add(action)
@@ -120,7 +125,7 @@ async function lockOf(session: Session): Promise<Finding> {
   return {
     level: 'warning',
     check,
-    message: `${holder} has it open, or ended without closing it`,
-    advice: 'wait for it to end; the lease of a dead one runs out in ten seconds',
+    message: `${holder.name} has it open, or ended without closing it`,
+    advice: 'wait for it to end; the lease of a dead one runs out in a few seconds',
   }
 }

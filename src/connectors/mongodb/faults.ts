@@ -1,4 +1,6 @@
 import { MerganserError, type ErrorCode } from '../../core/errors.ts'
+import { causesOf } from './causes.ts'
+import { unreachable } from './reach.ts'
 
 /** What the server answers for a row that it can't hold, so that the others may go on without it. */
 const REFUSED_ROWS: Readonly<Record<number, string>> = {
@@ -37,7 +39,7 @@ const KINDS: readonly (readonly [codes: readonly number[], code: ErrorCode, mess
     [13],
     'DATABASE_REFUSED',
     'MongoDB refuses for want of a privilege',
-    'give the user the role readWrite on the database',
+    'give the user the role readWrite on the database; where the URL names no user, name one',
   ],
 ]
 
@@ -83,7 +85,7 @@ export function faultOf(error: unknown, replica: string): MerganserError {
     return make(
       'DATABASE_REFUSED',
       `MongoDB can't be reached over TLS safely (${tls})`,
-      'check the tls options of the URL',
+      'the host must be named as its certificate names it; tlsCAFile in the URL names the file of its authority',
     )
   }
   if (error.name === 'MongoServerSelectionError') {
@@ -91,11 +93,7 @@ export function faultOf(error: unknown, replica: string): MerganserError {
       .map(serverCode)
       .find((code) => code === 18 || code === 13 || code === 8000)
     if (refused !== undefined) return faultOfCode(refused, replica, error)
-    return make(
-      'DATABASE_UNREACHABLE',
-      'no MongoDB server that takes writes answers',
-      'check hosts and ports of the URL',
-    )
+    return unreachable(error, replica)
   }
   const code = serverCode(error)
   if (code !== undefined && first instanceof Error) return faultOfCode(code, replica, error)
@@ -104,27 +102,14 @@ export function faultOf(error: unknown, replica: string): MerganserError {
   if (error instanceof TypeError || error instanceof RangeError || error.name.startsWith('BSON')) {
     return make('BUG', `internal error: ${error.name}`)
   }
+  if ('syscall' in error && error.syscall === 'open') {
+    const advice = 'check tlsCAFile and tlsCertificateKeyFile in the URL'
+    return make('BAD_CONFIG', "a file that the options of the url name can't be read", advice)
+  }
   if ('syscall' in error && String(error.syscall).startsWith('query')) {
     return make('DATABASE_UNREACHABLE', "the name of the mongodb+srv URL isn't known to the name service")
   }
   return make('CONNECTION_LOST', 'the connection to MongoDB was lost')
-}
-
-/** An error, its causes, and those of the servers that a selection looked at. */
-function causesOf(error: unknown): unknown[] {
-  const found: unknown[] = []
-  const look = (one: unknown): void => {
-    if (typeof one !== 'object' || one === null || found.includes(one) || found.length > 20) return
-    found.push(one)
-    if ('cause' in one) look(one.cause)
-    if ('reason' in one && typeof one.reason === 'object' && one.reason !== null && 'servers' in one.reason) {
-      const { servers } = one.reason
-      if (servers instanceof Map)
-        for (const server of servers.values() as Iterable<{ error?: unknown }>) look(server.error)
-    }
-  }
-  look(error)
-  return found
 }
 
 /** Node's code of a certificate that isn't trusted. */

@@ -25,6 +25,8 @@ export interface ServerFacts {
   readonly writable: boolean
   readonly localTime: Date | undefined
   readonly ferret: boolean
+  /** It scans the collection for an `_id` that is a document, whatever its plan says. */
+  readonly scansForDocuments: boolean
 }
 
 export async function serverFacts(session: Session): Promise<ServerFacts> {
@@ -44,6 +46,7 @@ export async function serverFacts(session: Session): Promise<ServerFacts> {
     writable: hello['isWritablePrimary'] === true || hello['ismaster'] === true,
     localTime: hello['localTime'] instanceof Date ? hello['localTime'] : undefined,
     ferret,
+    scansForDocuments: build['secantusVersion'] !== undefined,
   }
 }
 
@@ -55,7 +58,7 @@ export async function findFeatures(session: Session, collection: string, access:
     replicaSet: facts.replicaSet,
     sharded: facts.sharded,
     pipelines: access === 'write' && (await tryPipeline(session, collection)),
-    looksUpDocuments: await looksUpDocuments(session, collection),
+    looksUpDocuments: !facts.scansForDocuments && (await looksUpDocuments(session, collection)),
     weakValues: facts.ferret,
   }
 }

@@ -1,21 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Document } from 'mongodb'
 import { Long } from 'bson'
 import { MerganserError } from '../../core/errors.ts'
+import { NodeClock } from '../../environment/node-clock.ts'
+import { NodeTimers } from '../../environment/node-timers.ts'
 import type { OpenContext, Owner, StoreMeta } from '../connector.ts'
+import { LeaseKeeper, leaseTimes, momentOf, takeLease, type Holder, type LeaseWorld } from '../lease.ts'
 import { faultOfCode, serverCode } from './faults.ts'
 import type { Session } from './session.ts'
 
 export const META = 'merganser_meta'
 const ID = 'log'
 const FORMAT = 1
-
-/** A lease that nobody renewed for so long is taken over. Measured by who waits: no clocks are compared. */
-const LEASE = 10_000
-const RENEW = 2_000
-/** How long a holder that renews its lease may keep us waiting: it may be ending. */
-const WAIT = 4_000
 const STEP = 100
 
 /** The document of `merganser_meta` as it stands; undefined where there is none. */
@@ -34,105 +30,89 @@ export function storeMeta(found: Document | undefined): StoreMeta | undefined {
   return { logId, inUse: inUse === true, highWater: String(highWater), position: Number(position) }
 }
 
-/** Who holds the lease, for messages; undefined where nobody does. */
-export function holderOf(found: Document | undefined): string | undefined {
+/** Who holds the lease; undefined where nobody does. */
+export function holderOf(found: Document | undefined): Holder | undefined {
   if (typeof found?.['token'] !== 'string') return undefined
-  return typeof found['owner'] === 'string' ? found['owner'] : 'another process'
+  const { token, renewals, owner, session, leaseMilliseconds } = found
+  return {
+    name: typeof owner === 'string' ? owner : 'another process',
+    session: typeof session === 'string' ? session : null,
+    pulse: `${token} ${String(renewals)}`,
+    ...(typeof leaseMilliseconds === 'number' ? { lease: leaseMilliseconds } : {}),
+  }
 }
 
 /**
- * The owner's lease (I9): a token in the document of `merganser_meta`, with a count that rises while the holder lives.
- * Every change of that document is guarded by the token, and a holder that couldn't renew it in time asks before it
- * goes on, so that a process that was stopped for a while fails rather than works beside its successor.
+ * The owner's lease: a token in the document of `merganser_meta`, with a count that rises while the holder lives. Every
+ * change of that document is guarded by the token.
  */
 export class Lease {
   readonly #session: Session
   readonly #token: string
-  #renewed: number
-  #lost: MerganserError | undefined
-  #timer: NodeJS.Timeout | undefined
-  #ended = false
+  readonly #keeper: LeaseKeeper
+  #released: Promise<void> | undefined
 
-  private constructor(session: Session, token: string, renewed: number) {
+  private constructor(session: Session, token: string, keeper: (lease: Lease) => LeaseKeeper) {
     this.#session = session
     this.#token = token
-    this.#renewed = renewed
-    this.#schedule()
+    this.#keeper = keeper(this)
   }
 
   /** Gives what was known of the log before it was marked as in use. Throws DATABASE_LOCKED. */
   static async take(session: Session, owner: Owner, context: OpenContext): Promise<[Lease, StoreMeta | undefined]> {
-    const begun = performance.now()
-    let seen = { count: '', since: begun }
-    for (let waited = 0; ; waited++) {
-      context.signal?.throwIfAborted()
-      const found = await readMeta(session)
-      const now = performance.now()
-      const holder = holderOf(found)
-      const count = `${String(found?.['token'])} ${String(found?.['renewals'])}`
-      const alive = seen.count !== '' && count !== seen.count
-      if (count !== seen.count) seen = { count, since: now }
-      const same = owner.session !== undefined && found?.['session'] === owner.session
-      if (holder === undefined || same || now - seen.since >= LEASE) {
+    const world: LeaseWorld = { clock: new NodeClock(), timers: new NodeTimers() }
+    const times = leaseTimes(session.options.leaseSeconds * 1000, STEP)
+    return await takeLease({
+      ...{ world, times, owner, context },
+      async look() {
+        const place = await readMeta(session)
+        return { holder: holderOf(place), place }
+      },
+      async take(found): Promise<[Lease, StoreMeta | undefined] | undefined> {
         const token = randomUUID()
-        if (await place(session, found, owner, token)) return [new Lease(session, token, now), storeMeta(found)]
-        seen = { count: '', since: performance.now() }
-        continue
-      }
-      if (alive && now - begun >= WAIT) throw locked(session.replica, holder)
-      if (waited === 0) context.progress?.(`waiting for the lease of ${holder}`)
-      await sleep(STEP, undefined, context.signal === undefined ? {} : { signal: context.signal })
-    }
+        const taken = momentOf(world)
+        const fields = { ...fieldsOf(found, owner, token), leaseMilliseconds: times.lease }
+        if (!(await place(session, found, fields))) return undefined
+        const keeper = (lease: Lease) =>
+          new LeaseKeeper(world, times, session.replica, taken, () =>
+            lease.#update({ $inc: { renewals: 1 }, $set: { renewed: new Date() } }),
+          )
+        return [new Lease(session, token, keeper), storeMeta(found)]
+      },
+    })
   }
 
   /** Throws DATABASE_LOCKED where the lease was lost. Asks the server where it could have been. */
   async check(): Promise<void> {
-    if (this.#lost === undefined && performance.now() - this.#renewed > LEASE / 2) await this.#renew()
-    if (this.#lost !== undefined) throw this.#lost
+    await this.#keeper.check()
   }
 
   async writeMeta({ inUse, highWater, position }: Omit<StoreMeta, 'logId'>): Promise<void> {
-    await this.#update({ $set: { inUse, highWater, position: Long.fromNumber(position) } })
-    if (this.#lost !== undefined) throw this.#lost
+    const written = await this.#update({ $set: { inUse, highWater, position: Long.fromNumber(position) } })
+    if (!written) throw this.#keeper.lose()
   }
 
   /** Gives the lease back. */
-  async release(): Promise<void> {
-    if (this.#ended) return
-    this.#ended = true
-    clearTimeout(this.#timer)
-    if (this.#lost === undefined) await this.#update({ $set: { token: null } })
+  release(): Promise<void> {
+    this.#released ??= this.#release()
+    return this.#released
   }
 
-  #schedule(): void {
-    this.#timer = setTimeout(() => {
-      // A renewal that failed is tried again; `check` tells when it is too late.
-      void this.#renew()
-        .catch(() => undefined)
-        .then(() => {
-          if (!this.#ended && this.#lost === undefined) this.#schedule()
-        })
-    }, RENEW)
-    this.#timer.unref()
+  async #release(): Promise<void> {
+    await this.#keeper.stop()
+    if (!this.#keeper.isLost) await this.#update({ $set: { token: null } })
   }
 
-  async #renew(): Promise<void> {
-    const begun = performance.now()
-    await this.#update({ $inc: { renewals: 1 }, $set: { renewed: new Date() } })
-    if (this.#lost === undefined) this.#renewed = begun
-  }
-
-  async #update(change: Document): Promise<void> {
-    const q = { _id: ID, token: { $eq: this.#token } }
-    const answer = await guarded(this.#session, { q, u: change })
-    if (answer !== 1) this.#lost ??= locked(this.#session.replica, 'another process, which took over the lease')
+  /** False where the lease is somebody else's. */
+  async #update(change: Document): Promise<boolean> {
+    return (await guarded(this.#session, { q: { _id: ID, token: { $eq: this.#token } }, u: change })) === 1
   }
 }
 
-/** Puts the owner into the document as it was found; false where someone was faster. */
-async function place(session: Session, found: Document | undefined, owner: Owner, token: string): Promise<boolean> {
+/** The owner's document in place of the one that was found. */
+function fieldsOf(found: Document | undefined, owner: Owner, token: string): Document {
   const log = storeMeta(found)
-  const fields = {
+  return {
     format: FORMAT,
     logId: owner.logId,
     inUse: true,
@@ -145,6 +125,10 @@ async function place(session: Session, found: Document | undefined, owner: Owner
     renewals: 0,
     renewed: new Date(),
   }
+}
+
+/** Writes the owner over the document as it was found; false where someone was faster. */
+async function place(session: Session, found: Document | undefined, fields: Document): Promise<boolean> {
   if (found === undefined) {
     const insert = { insert: META, documents: [{ _id: ID, ...fields }], writeConcern: session.writeConcern }
     const answer = await session.run(insert).catch((error: unknown) => {
@@ -171,11 +155,4 @@ async function guarded(session: Session, update: { q: Document; u: Document }): 
   const concern = answer['writeConcernError'] as { code: number } | undefined
   if (concern !== undefined) throw faultOfCode(concern.code, session.replica)
   return Number(answer['n'])
-}
-
-function locked(replica: string, holder: string): MerganserError {
-  return new MerganserError('DATABASE_LOCKED', `the database of ${replica} is in use by ${holder}`, {
-    place: { replica },
-    advice: 'wait for it to end, or stop it',
-  })
 }

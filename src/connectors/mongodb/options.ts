@@ -8,15 +8,17 @@ import type { ConnectorOptions } from '../connector.ts'
  * - `connectSeconds` (10): how long a server is looked for that takes writes.
  * - `statementSeconds` (300): time limit of one command, and of a majority's acknowledgement.
  * - `connections` (4): bulk writes and reads in flight at once.
+ * - `leaseSeconds` (10): how long the lease of a session that died keeps others waiting.
  */
 export interface MongodbOptions {
   readonly url: string
   readonly connectSeconds: number
   readonly statementSeconds: number
   readonly connections: number
+  readonly leaseSeconds: number
 }
 
-const NAMES = ['url', 'connectSeconds', 'statementSeconds', 'connections']
+const NAMES = ['url', 'connectSeconds', 'statementSeconds', 'connections', 'leaseSeconds']
 
 /** Throws BAD_CONFIG, never with the URL in its message. */
 export function checkOptions(raw: ConnectorOptions): MongodbOptions {
@@ -35,6 +37,7 @@ export function checkOptions(raw: ConnectorOptions): MongodbOptions {
     connectSeconds: number('connectSeconds', 10, 3600),
     statementSeconds: number('statementSeconds', 300, 86_400),
     connections,
+    leaseSeconds: number('leaseSeconds', 10, 3600),
   }
 }
 

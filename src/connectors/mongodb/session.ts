@@ -2,7 +2,7 @@ import type { Db, Document, FindCursor, MongoClient } from 'mongodb'
 import { faultOf } from './faults.ts'
 import { databaseOf, type MongodbOptions } from './options.ts'
 
-/** Much later than the server should end a command at its limit, we stop waiting for it to say so. */
+/** So much later than the server should end a command at its limit, we stop waiting for it to say so. */
 const GRACE = 10_000
 
 /** Connections beside those of the bulk writes: for the lease, for reads, for scans. */
@@ -27,7 +27,8 @@ export class Session {
   /** Connects; the library is loaded here. Throws BAD_CONFIG, DATABASE_UNREACHABLE, DATABASE_REFUSED. */
   static async connect(options: MongodbOptions, replica: string): Promise<Session> {
     const { MongoClient } = await import('mongodb')
-    const statement = options.statementSeconds * 1000 + GRACE
+    const limit = options.statementSeconds * 1000
+    const statement = limit + Math.min(GRACE, limit)
     let client: MongoClient | undefined
     try {
       client = new MongoClient(options.url, {

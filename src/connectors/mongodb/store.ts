@@ -7,7 +7,8 @@ import { faultOf } from './faults.ts'
 import { findFeatures, type Features } from './features.ts'
 import { Lease, META, readMeta, storeMeta } from './lease.ts'
 import type { MongodbOptions } from './options.ts'
-import { readKeys, scanTable } from './read.ts'
+import { readKeys } from './read.ts'
+import { scanTable } from './scan.ts'
 import { Session } from './session.ts'
 import { ensureShape } from './shape.ts'
 import { splitTable } from './split.ts'
@@ -16,6 +17,9 @@ import { writeBatch } from './write.ts'
 
 /** How long `close` waits for what is running: then its connection is cut. */
 const CLOSE_WAIT = 5_000
+/** As long it waits for a server that was seen to be away. */
+const AWAY_WAIT = 1_000
+const AWAY: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'DATABASE_UNREACHABLE', 'TIME_LIMIT'])
 
 interface Opened {
   readonly session: Session
@@ -34,6 +38,7 @@ export class MongodbStore implements ReplicaStore {
   readonly #running = new Set<Promise<unknown>>()
   #tail: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
+  #away = false
 
   private constructor(opened: Opened) {
     this.#opened = opened
@@ -122,8 +127,10 @@ export class MongodbStore implements ReplicaStore {
 
   async #close(): Promise<void> {
     // What was sent comes to its end, so that the lease isn't free while a write of ours is still on its way.
-    await waited([...this.#running], CLOSE_WAIT)
-    await waited([this.#opened.lease?.release() ?? Promise.resolve()], CLOSE_WAIT)
+    const wait = this.#away ? AWAY_WAIT : CLOSE_WAIT
+    await waited([...this.#running], wait)
+    // Who opens it in the same session needs no release.
+    await waited([this.#opened.lease?.release() ?? Promise.resolve()], wait)
     await this.#session.close()
   }
 
@@ -193,7 +200,9 @@ export class MongodbStore implements ReplicaStore {
 
   #fault(error: unknown): MerganserError {
     if (this.#closing !== undefined) return this.#closed(error)
-    return faultOf(error, this.#session.replica)
+    const fault = faultOf(error, this.#session.replica)
+    this.#away ||= AWAY.has(fault.code)
+    return fault
   }
 
   #closed(cause: unknown): MerganserError {
