@@ -1,4 +1,3 @@
-import { createServer, connect as dial, type AddressInfo, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import type { HiveConfig } from '../../src/connectors/hive/client/config.ts'
 import { connect } from '../../src/connectors/hive/client/connect.ts'
@@ -6,19 +5,7 @@ import type { HiveConnection } from '../../src/connectors/hive/client/connection
 import { checkSettings } from '../../src/connectors/hive/client/settings.ts'
 import { parseHiveUrl } from '../../src/connectors/hive/url.ts'
 import { describeOn } from '../support/servers.ts'
-
-const SLOW =
-  'select count(*) from (select posexplode(split(space(2000), " "))) a cross join (select posexplode(split(space(20000), " "))) b where a.pos * b.pos % 7 = 3'
-
-async function rowsOf(connection: HiveConnection, query: string): Promise<unknown[][]> {
-  const rows: unknown[][] = []
-  for await (const block of connection.query(query)) {
-    for (let i = 0; i < block.rows; i++) {
-      rows.push(block.columns.map(({ nulls, values }) => (nulls[i] === 1 ? null : values[i])))
-    }
-  }
-  return rows
-}
+import { proxyTo, rowsOf, sessionOn, SLOW } from './hive-support.ts'
 
 describeOn(['hive'], 'the client of HiveServer2', (url) => {
   const config = parseHiveUrl(url)
@@ -78,42 +65,17 @@ describeOn(['hive'], 'the client of HiveServer2', (url) => {
   })
 
   it('fails what runs when the connection is cut, and stays lost', async () => {
-    const sockets: Socket[] = []
-    const proxy = createServer((socket) => {
-      const other = dial(config.port, config.host)
-      for (const one of [socket, other]) one.on('error', () => undefined)
-      socket.pipe(other).pipe(socket)
-      sockets.push(socket, other)
-    })
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-    const { port } = proxy.address() as AddressInfo
-    const connection = await connect({ ...config, host: '127.0.0.1', port })
+    const proxy = await proxyTo(url)
+    const connection = await sessionOn(proxy.url)
     const running = connection.execute(SLOW, {
       progress: () => {
-        for (const socket of sockets) socket.destroy()
+        proxy.cut()
       },
     })
     await expect(running).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
     expect(connection.lost).toBe(true)
     await expect(connection.execute('select 1')).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
     await connection.close()
-    proxy.close()
-  })
-
-  it('names the likely mismatch where no session can be opened', async () => {
-    const change: Partial<HiveConfig>[] = [
-      { auth: config.auth === 'nosasl' ? 'none' : 'nosasl' },
-      { transport: config.transport === 'http' ? 'binary' : 'http' },
-      { tls: config.tls === false ? {} : false },
-      { port: 1 },
-    ]
-    for (const one of change) {
-      const started = performance.now()
-      const opening = connect({ ...config, ...one, connectMilliseconds: 2_000 }, 'warehouse')
-      await expect(opening).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE', place: { replica: 'warehouse' } })
-      expect(performance.now() - started).toBeLessThan(6_000)
-    }
-    const nowhere = connect({ ...config, database: 'merganser_no_such_database' })
-    await expect(nowhere).rejects.toMatchObject({ code: 'DATABASE_REFUSED' })
+    await proxy.close()
   })
 })

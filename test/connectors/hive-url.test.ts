@@ -26,6 +26,8 @@ describe('the URL of Hive', () => {
       tls: false,
       connectMilliseconds: 30_000,
       statementMilliseconds: 600_000,
+      answerMilliseconds: 15_000,
+      cancelMilliseconds: 5_000,
       settings: {},
     })
     expect(parseHiveUrl('hive://h?transport=http').port).toBe(10_001)
@@ -34,7 +36,7 @@ describe('the URL of Hive', () => {
   it('says everything that can be said', () => {
     const url =
       'hive://an%40a:p%3A%2Fw@[::1]:99/my%20db?auth=ldap&transport=http&httpPath=x/y&tls=true&caFile=/ca.pem' +
-      '&serverName=hive.example&insecure=true&connectSeconds=1.5&statementSeconds=7&set:hive.a.b=c%3Dd'
+      '&serverName=hive.example&insecure=true&connectSeconds=1.5&statementSeconds=7&answerSeconds=3&cancelSeconds=2&set:hive.a.b=c%3Dd'
     expect(parseHiveUrl(url)).toEqual({
       host: '::1',
       port: 99,
@@ -47,6 +49,8 @@ describe('the URL of Hive', () => {
       tls: { caFile: '/ca.pem', serverName: 'hive.example', insecure: true },
       connectMilliseconds: 1_500,
       statementMilliseconds: 7_000,
+      answerMilliseconds: 3_000,
+      cancelMilliseconds: 2_000,
       settings: { 'hive.a.b': 'c=d' },
     })
   })

@@ -14,7 +14,8 @@ describeOn(['hive'], 'Hive', (url) => {
       connector: hive,
       directory: () => `unused-${String(++directories)}`,
       options: async () => ({ url: await databases.create() }),
-      rows: 20_000,
+      rows: 10_000,
+      brief: true,
     },
   )
 })

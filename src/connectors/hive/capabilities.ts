@@ -19,5 +19,7 @@ export const hiveCapabilities: Capabilities = {
   keyBytes: MAX_KEY_BYTES,
   valueBytes: MAX_VALUE_BYTES,
   sharedReads: true,
+  // A MERGE reads the whole table, whatever it brings.
+  batch: { rows: 1_000_000, bytes: 64 * 1024 * 1024 },
   digests: ['string', 'int64', 'boolean', 'date', 'bytes', 'decimal', 'timestamp', 'json'],
 }

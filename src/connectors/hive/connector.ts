@@ -7,10 +7,11 @@ import { hiveType } from './types.ts'
 import { parseHiveUrl } from './url.ts'
 
 const WAYS: readonly StagingWay[] = ['local', 'webhdfs', 'literals']
-const NAMES = ['url', 'staging', 'stagingDirectory', 'webhdfs', 'statementSeconds', 'leaseSeconds']
+const NAMES = ['url', 'staging', 'stagingDirectory', 'webhdfs', 'statementSeconds', 'leaseSeconds', 'compactAfter']
 const DEFAULT_LEASE_SECONDS = 30
-/** A lease is renewed every few seconds: a shorter one would end before that. */
-const LEAST_LEASE_SECONDS = 10
+const DEFAULT_COMPACT_AFTER = 12
+/** A renewal takes a busy server a moment: a shorter one would end before that. */
+const LEAST_LEASE_SECONDS = 2
 
 /**
  * HiveServer2 from 3.1 on, with ACID tables: a table with stamps beside its values, a view `<table>_live` without them.
@@ -24,6 +25,7 @@ const LEAST_LEASE_SECONDS = 10
  * - `webhdfs`: `http://namenode:9870/directory`.
  * - `statementSeconds` (600): time limit of one statement; it is cancelled then.
  * - `leaseSeconds` (30): how long the lock of a session that died keeps others waiting.
+ * - `compactAfter` (12): flushes of a table after which its small files are to be put together; 0 leaves that to Hive.
  */
 export const hive: Connector = {
   type: 'hive',
@@ -66,8 +68,9 @@ function checked(raw: ConnectorOptions): ConnectorOptions {
   return {
     url,
     staging,
-    statementSeconds: seconds(raw, 'statementSeconds', statementMilliseconds / 1000, 1),
-    leaseSeconds: seconds(raw, 'leaseSeconds', DEFAULT_LEASE_SECONDS, LEAST_LEASE_SECONDS),
+    statementSeconds: number(raw, 'statementSeconds', statementMilliseconds / 1000, 1),
+    leaseSeconds: number(raw, 'leaseSeconds', DEFAULT_LEASE_SECONDS, LEAST_LEASE_SECONDS),
+    compactAfter: number(raw, 'compactAfter', DEFAULT_COMPACT_AFTER, 0),
     ...(webhdfs === undefined ? {} : { webhdfs }),
     ...(directory === undefined ? {} : { stagingDirectory: directory }),
   }
@@ -79,7 +82,7 @@ function text(raw: ConnectorOptions, name: string): string | undefined {
   throw bad(`${name} must be a text`)
 }
 
-function seconds(raw: ConnectorOptions, name: string, fallback: number, least: number): number {
+function number(raw: ConnectorOptions, name: string, fallback: number, least: number): number {
   const value = raw[name] ?? fallback
   if (typeof value === 'number' && value >= least && value <= 86_400) return value
   throw bad(`${name} must be a number from ${String(least)} to 86400`)
@@ -105,5 +108,6 @@ function hiveOptions(options: ConnectorOptions): HiveOptions {
       user: config.user,
     },
     leaseMilliseconds: Number(options['leaseSeconds']) * 1000,
+    compactAfter: Number(options['compactAfter']),
   }
 }

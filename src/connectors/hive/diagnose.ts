@@ -144,9 +144,7 @@ async function tryWay(options: StagingOptions, session: Session): Promise<void> 
   try {
     const columns = [...batch.keys, ...batch.values, ...batch.stamps, batch.deleted]
     const source: Source =
-      options.way === 'literals'
-        ? packedSource(columns, [0])
-        : await staging.load(session, DEFAULT_TABLE, batch, new Set())
+      options.way === 'literals' ? packedSource(columns, [0]) : await staging.load(session, DEFAULT_TABLE, batch, [0])
     const [row] = await session.rows(`SELECT k0, k1, v0, s0 FROM ${typedRows(DEFAULT_TABLE, source, 'rows')} s`)
     if (JSON.stringify(row) !== JSON.stringify([value, other, other, stamp])) {
       throw new MerganserError('DATABASE_REFUSED', `a row that goes by ${options.way} comes back as another`)

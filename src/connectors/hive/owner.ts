@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { MerganserError } from '../../core/errors.ts'
+import { NodeClock } from '../../environment/node-clock.ts'
+import { NodeTimers } from '../../environment/node-timers.ts'
 import type { OpenContext, Owner, StoreMeta } from '../connector.ts'
+import { LeaseKeeper, leaseTimes, momentOf, takeLease, type Holder, type LeaseWorld } from '../lease.ts'
 import { hiveFault } from './client/faults.ts'
 import { literal } from './literals.ts'
 import type { Session } from './session.ts'
@@ -9,24 +11,29 @@ import type { Session } from './session.ts'
  * What a database knows of its log, and who has it open, stands in properties of tables: the metastore changes them in
  * one transaction within milliseconds, while a row of a table would cost a job each time.
  *
- * `merganser_meta` has the property `merganser.log`. The lock is the table `merganser_owner_<number>`: that a name can be
- * taken once only decides between two who want it. Its property `merganser.lease` is written anew every few seconds;
- * where it stands still for the time of the lease, its holder is dead, and who takes over takes the next number before
- * it drops the table. Times are measured by who waits: no clocks are compared.
+ * The lock is the table `merganser_owner_<number>`: that a name can be taken once only decides between two who want it.
+ * Its property `merganser.lease` is written anew every few seconds. Who takes over takes the next number, looks once more
+ * whether the old holder moved meanwhile, and drops its table. A holder that renews looks for greater numbers after it:
+ * of the two, one at least sees the other.
+ *
+ * `merganser_meta` has a property `merganser.log.<number>` for each owner; the greatest number counts. So an owner that
+ * comes back after its lock was taken over changes nothing that anybody reads.
  */
 
 const META = 'merganser_meta'
 const LOCK = 'merganser_owner_'
 const LOG = 'merganser.log'
 const LEASE = 'merganser.lease'
-export const RENEW_MILLISECONDS = 4_000
 const WAIT_STEP = 500
-const TRIES = 20
 
 interface Log extends StoreMeta {
   readonly owner: string
-  /** Number of the last lock: the next one is greater, so that nobody takes an old one for its own. */
-  readonly lock: number
+}
+
+/** The log that counts, and the number of the owner that wrote it. */
+interface NumberedLog {
+  readonly log: Log
+  readonly number: number
 }
 
 interface Lease {
@@ -34,19 +41,33 @@ interface Lease {
   readonly owner: string
   readonly session: string | null
   readonly renewed: number
+  readonly milliseconds?: number
 }
 
 /** What stands in `merganser_meta`; undefined where there is none. */
 export async function readMeta(session: Session): Promise<StoreMeta | undefined> {
-  const log = await readLog(session)
-  if (log === undefined) return undefined
-  const { logId, inUse, highWater, position } = log
+  const found = await readLog(session)
+  return found && metaOf(found.log)
+}
+
+function metaOf({ logId, inUse, highWater, position }: Log): StoreMeta {
   return { logId, inUse, highWater, position }
 }
 
-async function readLog(session: Session): Promise<Log | undefined> {
-  const found = await property(session, META, LOG)
-  return found as Log | undefined
+async function readLog(session: Session): Promise<NumberedLog | undefined> {
+  let last: NumberedLog | undefined
+  for (const [name, value] of await properties(session, META)) {
+    const number = numberOfLog(name)
+    if (number === undefined || (last !== undefined && last.number > number)) continue
+    last = { log: JSON.parse(value) as Log, number }
+  }
+  return last
+}
+
+/** The number of the owner that a property of `merganser_meta` belongs to; undefined for others. */
+function numberOfLog(name: string): number | undefined {
+  const found = /^merganser\.log(?:\.(\d+))?$/.exec(name)
+  return found === null ? undefined : Number(found[1] ?? 0)
 }
 
 /** Values hold only ASCII: metastores differ in what else they keep. */
@@ -56,17 +77,22 @@ function ascii(value: unknown): string {
   })
 }
 
-async function property(session: Session, table: string, name: string): Promise<unknown> {
+/** Our properties of a table, names with texts; none where it isn't there. */
+async function properties(session: Session, table: string): Promise<[string, string][]> {
   try {
-    for (const row of await session.rows(`SHOW TBLPROPERTIES ${table}('${name}')`)) {
-      const text = row.findLast((cell): cell is string => typeof cell === 'string' && cell.startsWith('{'))
-      if (text !== undefined) return JSON.parse(text)
-    }
-    return undefined
+    const rows = await session.rows(`SHOW TBLPROPERTIES ${table}`)
+    return rows.flatMap(([name, value]): [string, string][] =>
+      typeof name === 'string' && name.startsWith('merganser.') && typeof value === 'string' ? [[name, value]] : [],
+    )
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (isMissing(error)) return []
     throw error
   }
+}
+
+async function leaseAt(session: Session, table: string): Promise<Lease | undefined> {
+  const found = (await properties(session, table)).find(([name]) => name === LEASE)
+  return found && (JSON.parse(found[1]) as Lease)
 }
 
 export function isMissing(error: unknown): boolean {
@@ -80,95 +106,91 @@ export async function tablesLike(session: Session, prefix: string): Promise<stri
   return names.filter((name) => name.startsWith(prefix))
 }
 
+const lockTable = (number: number): string => `${LOCK}${String(number)}`
+
+async function lockNumbers(session: Session): Promise<number[]> {
+  return (await tablesLike(session, LOCK)).map((name) => Number(name.slice(LOCK.length))).sort((a, b) => a - b)
+}
+
 /** The owner's lock, as long as it is renewed. */
 export class Ownership {
   readonly #session: Session
-  readonly #replica: string
-  readonly #table: string
-  readonly #lease: Lease
+  readonly #keeper: LeaseKeeper
   readonly #number: number
   #log: Log
-  #timer: NodeJS.Timeout | undefined
-  #stopped = false
-  #running: Promise<void> = Promise.resolve()
-  /** Why the lock isn't ours any more, or can't be known to be. */
-  lost: MerganserError | undefined
 
-  constructor(session: Session, replica: string, table: string, lease: Lease, number: number, log: Log) {
+  constructor(session: Session, keeper: LeaseKeeper, number: number, log: Log) {
     this.#session = session
-    this.#replica = replica
-    this.#table = table
-    this.#lease = lease
+    this.#keeper = keeper
     this.#number = number
     this.#log = log
-    this.#schedule()
   }
 
-  #schedule(): void {
-    this.#timer = setTimeout(() => {
-      this.#running = this.#renew()
-    }, RENEW_MILLISECONDS)
-    this.#timer.unref()
-  }
-
-  async #renew(): Promise<void> {
-    try {
-      await this.#session.take(async (session) => {
-        const found = (await property(session, this.#table, LEASE)) as Lease | undefined
-        if (found?.token !== this.#lease.token) {
-          this.lost = new MerganserError(
-            'DATABASE_LOCKED',
-            `another process took over the database of ${this.#replica}`,
-            {
-              place: { replica: this.#replica },
-              advice: 'this one was taken for dead: its lease was not renewed in time',
-            },
-          )
-          return
-        }
-        await writeLease(session, this.#table, { ...found, renewed: found.renewed + 1 })
-      })
-      if (this.lost === undefined && !this.#stopped) this.#schedule()
-    } catch (error) {
-      this.lost = error instanceof MerganserError ? error : new MerganserError('BUG', String(error), { cause: error })
-    }
+  /** Throws DATABASE_LOCKED where someone else took over; asks where that could be. */
+  async check(): Promise<void> {
+    await this.#keeper.check()
   }
 
   async writeMeta(meta: Omit<StoreMeta, 'logId'>): Promise<void> {
     const { logId, owner } = this.#log
-    this.#log = { ...meta, logId, owner, lock: this.#number }
-    await this.#session.take((session) => writeLog(session, this.#log))
+    this.#log = { ...meta, logId, owner }
+    await this.#session.take((session) => writeLog(session, this.#number, this.#log))
+    // Nobody reads what was written without the lock.
+    await this.#keeper.check()
   }
 
   /** Renews the lease no more. */
-  stop(): void {
-    this.#stopped = true
-    clearTimeout(this.#timer)
+  async stop(): Promise<void> {
+    await this.#keeper.stop()
   }
 
   /** Gives the lock back. */
   async release(): Promise<void> {
-    this.stop()
-    await this.#running
-    if (this.lost === undefined) await this.#session.take((session) => dropLock(session, this.#table))
+    await this.#keeper.stop()
+    if (!this.#keeper.isLost) await this.#session.take((session) => dropLock(session, this.#number))
   }
 }
 
-async function dropLock(session: Session, table: string): Promise<void> {
-  await session.execute(`DROP TABLE IF EXISTS ${table} PURGE`)
+async function dropLock(session: Session, number: number): Promise<void> {
+  await session.execute(`DROP TABLE IF EXISTS ${lockTable(number)} PURGE`)
 }
 
-async function writeLease(session: Session, table: string, lease: Lease): Promise<void> {
-  await session.execute(`ALTER TABLE ${table} SET TBLPROPERTIES ('${LEASE}' = ${literal(ascii(lease))})`)
-}
-
-async function writeLog(session: Session, log: Log): Promise<void> {
-  await session.execute(`ALTER TABLE ${META} SET TBLPROPERTIES ('${LOG}' = ${literal(ascii(log))})`)
+async function writeLog(session: Session, number: number, log: Log): Promise<void> {
+  const value = literal(ascii(log))
+  await session.execute(`ALTER TABLE ${META} SET TBLPROPERTIES ('${LOG}.${String(number)}' = ${value})`)
 }
 
 const tableOf = (name: string, property: string, value: unknown): string =>
   `CREATE TABLE ${name} (note string) STORED AS ORC TBLPROPERTIES ('transactional' = 'true', ` +
   `'${property}' = ${literal(ascii(value))})`
+
+/** The locks that stand, with their leases. */
+interface Standing {
+  readonly numbers: readonly number[]
+  readonly leases: readonly Lease[]
+}
+
+async function standing(session: Session): Promise<Standing> {
+  const numbers = await lockNumbers(session)
+  const leases: Lease[] = []
+  for (const number of numbers) {
+    const lease = await leaseAt(session, lockTable(number))
+    if (lease !== undefined) leases.push(lease)
+  }
+  return { numbers, leases }
+}
+
+/** All that stand count as one: whichever moves, someone lives. */
+function holderOf({ leases }: Standing): Holder | undefined {
+  const last = leases.at(-1)
+  if (last === undefined) return undefined
+  return {
+    name: last.owner,
+    session: leases.every(({ session }) => session === last.session) ? last.session : null,
+    pulse: leases.map(({ token, renewed }) => `${token} ${String(renewed)}`).join(),
+    lease: Math.max(...leases.map(({ milliseconds }) => milliseconds ?? 0)),
+  }
+}
 
 /**
  * Takes the owner's lock (I9), after the time of its lease where the holder is dead, and marks the database as in use.
@@ -180,43 +202,90 @@ export async function takeOwnership(
   context: OpenContext,
   leaseMilliseconds: number,
 ): Promise<{ ownership: Ownership; meta: StoreMeta | undefined }> {
-  const lease: Lease = {
-    token: randomBytes(12).toString('hex'),
-    owner: owner.name,
-    session: owner.session ?? null,
-    renewed: 0,
-  }
-  for (let tries = 0; tries < TRIES; tries++) {
-    const before = await readLog(session)
-    const held = (await tablesLike(session, LOCK)).map((name) => Number(name.slice(LOCK.length)))
-    for (const number of held)
-      await waitForHolder(session, `${LOCK}${String(number)}`, owner, context, leaseMilliseconds)
-    const number = Math.max(before?.lock ?? 0, 0, ...held) + 1
-    const table = `${LOCK}${String(number)}`
-    if (!(await created(session, table, lease))) continue
-    for (const other of held) await dropLock(session, `${LOCK}${String(other)}`)
-    // What the last owner wrote at its end stands there now at the latest.
-    const known = await readLog(session)
-    const position = known?.logId === owner.logId ? known.position : 0
-    const log = { logId: owner.logId, owner: owner.name, inUse: true, highWater: known?.highWater ?? '', position }
-    const next: Log = { ...log, lock: number }
-    if (known === undefined) await createMeta(session, next)
-    else await writeLog(session, next)
-    const ownership = new Ownership(session, context.replica, table, lease, number, next)
-    const meta = known && {
-      logId: known.logId,
-      inUse: known.inUse,
-      highWater: known.highWater,
-      position: known.position,
-    }
-    return { ownership, meta }
-  }
-  throw locked(context.replica, 'other processes that open it')
+  const world: LeaseWorld = { clock: new NodeClock(), timers: new NodeTimers() }
+  const times = leaseTimes(leaseMilliseconds, WAIT_STEP)
+  return await takeLease({
+    ...{ world, times, owner, context },
+    async look() {
+      const place = await standing(session)
+      return { holder: holderOf(place), place }
+    },
+    async take(found) {
+      const lease: Lease = {
+        token: randomBytes(12).toString('hex'),
+        owner: owner.name,
+        session: owner.session ?? null,
+        renewed: 0,
+        milliseconds: leaseMilliseconds,
+      }
+      const taken = momentOf(world)
+      const number = await lockOver(session, found, lease, owner)
+      if (number === undefined) return undefined
+      const keeper = new LeaseKeeper(world, times, context.replica, taken, () => renewed(session, number, lease.token))
+      try {
+        const { log, meta } = await takeLog(session, owner, number)
+        return { ownership: new Ownership(session, keeper, number, log), meta }
+      } catch (error) {
+        await keeper.stop()
+        throw error
+      }
+    },
+  })
 }
 
-async function createMeta(session: Session, log: Log): Promise<void> {
-  if ((await tablesLike(session, META)).length > 0) await writeLog(session, log)
-  else await session.execute(tableOf(META, LOG, log))
+/** Creates the lock of the next number and drops the old ones; undefined where one of them moved, or a new one came. */
+async function lockOver(session: Session, found: Standing, lease: Lease, owner: Owner): Promise<number | undefined> {
+  const before = await readLog(session)
+  const number = Math.max(before?.number ?? 0, ...found.numbers) + 1
+  if (!(await created(session, lockTable(number), lease))) return undefined
+  const now = await standing(session)
+  const others = now.numbers.filter((one) => one !== number)
+  const leases = now.leases.filter(({ token }) => token !== lease.token)
+  const ours = owner.session !== undefined && leases.every((one) => one.session === owner.session)
+  const still = holderOf({ numbers: others, leases })?.pulse === holderOf(found)?.pulse
+  if (others.some((one) => one > number) || !(still || ours || leases.length === 0)) {
+    await dropLock(session, number)
+    return undefined
+  }
+  for (const other of others) await dropLock(session, other)
+  return number
+}
+
+/** Writes a sign of life; false where the lock is gone, or a later one stands. */
+async function renewed(session: Session, number: number, token: string): Promise<boolean> {
+  return await session.take(async (taken) => {
+    const table = lockTable(number)
+    const found = await leaseAt(taken, table)
+    if (found?.token !== token) return false
+    const value = literal(ascii({ ...found, renewed: found.renewed + 1 }))
+    try {
+      await taken.execute(`ALTER TABLE ${table} SET TBLPROPERTIES ('${LEASE}' = ${value})`)
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+    return (await lockNumbers(taken)).at(-1) === number
+  })
+}
+
+/** Puts the new owner's log beside the others', and takes those away. What the last owner wrote at its end stands now. */
+async function takeLog(
+  session: Session,
+  owner: Owner,
+  number: number,
+): Promise<{ log: Log; meta: StoreMeta | undefined }> {
+  const known = (await readLog(session))?.log
+  const position = known?.logId === owner.logId ? known.position : 0
+  const log = { logId: owner.logId, owner: owner.name, inUse: true, highWater: known?.highWater ?? '', position }
+  if ((await tablesLike(session, META)).includes(META)) await writeLog(session, number, log)
+  else await session.execute(tableOf(META, `${LOG}.${String(number)}`, log))
+  const names = (await properties(session, META)).map(([name]) => name)
+  const old = names.filter((name) => (numberOfLog(name) ?? number) < number)
+  if (old.length > 0) {
+    const list = old.map((name) => `'${name}'`).join(', ')
+    await session.execute(`ALTER TABLE ${META} UNSET TBLPROPERTIES IF EXISTS (${list})`)
+  }
+  return { log, meta: known && metaOf(known) }
 }
 
 async function created(session: Session, table: string, lease: Lease): Promise<boolean> {
@@ -229,41 +298,7 @@ async function created(session: Session, table: string, lease: Lease): Promise<b
   }
 }
 
-/** Resolves when the holder of a lock is gone, dead or of our own session; throws DATABASE_LOCKED where it lives. */
-async function waitForHolder(
-  session: Session,
-  table: string,
-  owner: Owner,
-  context: OpenContext,
-  leaseMilliseconds: number,
-): Promise<void> {
-  const first = (await property(session, table, LEASE)) as Lease | undefined
-  if (first === undefined) return
-  if (owner.session !== undefined && first.session === owner.session) return
-  context.progress?.(`waiting for the lock of ${first.owner}, or for its lease to end`)
-  const until = performance.now() + leaseMilliseconds
-  while (performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, WAIT_STEP))
-    context.signal?.throwIfAborted()
-    const found = (await property(session, table, LEASE)) as Lease | undefined
-    if (found === undefined) return
-    if (found.token !== first.token || found.renewed !== first.renewed) throw locked(context.replica, found.owner)
-  }
-}
-
-function locked(replica: string, holder: string): MerganserError {
-  return new MerganserError('DATABASE_LOCKED', `the database of ${replica} is in use by ${holder}`, {
-    place: { replica },
-    advice: 'wait for it to end, or stop it',
-  })
-}
-
 /** Who holds a lock, for `diagnose`. */
 export async function holders(session: Session): Promise<string[]> {
-  const found: string[] = []
-  for (const table of await tablesLike(session, LOCK)) {
-    const lease = (await property(session, table, LEASE)) as Lease | undefined
-    if (lease !== undefined) found.push(lease.owner)
-  }
-  return found
+  return (await standing(session)).leases.map(({ owner }) => owner)
 }

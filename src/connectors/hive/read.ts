@@ -1,7 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { keyAt, TextColumnBuilder, type KeyBatch, type RowBatch, type TextColumn } from '../../core/batch.ts'
 import { concatBatches } from '../../core/concat.ts'
 import { keyBytes, type TableSchema } from '../../core/table.ts'
-import type { HiveBlock } from './client/connection.ts'
+import type { HiveBlock, HiveColumn } from './client/connection.ts'
 import { packedQuery, packRows } from './literals.ts'
 import type { Session } from './session.ts'
 import { fewKeysStatement, manyKeysStatement, rowColumns, type Source } from './statements.ts'
@@ -18,7 +19,10 @@ const MANY_BYTES = 2 * 1024 * 1024
 export function batchOfBlock(table: TableSchema, block: HiveBlock): RowBatch {
   const types = rowColumns(table).map(({ type }) => type)
   const columns = types.map((type, c): TextColumn => {
-    const { nulls, values } = block.columns[c]!
+    const column = block.columns[c]!
+    const copied = type.name === 'string' || type.name === 'json' ? copiedTexts(column, block.rows) : undefined
+    if (copied !== undefined) return copied
+    const { nulls, values } = column
     const builder = new TextColumnBuilder(block.rows)
     for (let i = 0; i < block.rows; i++) builder.push(nulls[i] === 1 ? null : canonicalText(type, values[i]))
     return builder.build()
@@ -32,6 +36,23 @@ export function batchOfBlock(table: TableSchema, block: HiveBlock): RowBatch {
     stamps: columns.slice(keys + values, -1),
     deleted: columns.at(-1)!,
   }
+}
+
+/** A column of texts as it came; undefined where it holds bytes that are no UTF-8, or no texts. */
+function copiedTexts({ nulls, texts }: HiveColumn, rows: number): TextColumn | undefined {
+  if (texts === undefined || rows === 0) return undefined
+  const { bytes, places } = texts
+  const builder = new TextColumnBuilder(rows, Math.ceil((places.at(-1)! - places[0]!) / rows))
+  for (let i = 0; i < rows; i++) {
+    const start = places[2 * i]!
+    const end = places[2 * i + 1]!
+    if (nulls[i] === 1) builder.push(null)
+    // A text that begins in the middle of a character would be made whole by the one before it.
+    else if (end > start && (bytes[start]! & 0xc0) === 0x80) return undefined
+    else builder.pushBytes(bytes, start, end)
+  }
+  const column = builder.build()
+  return isUtf8(column.bytes) ? column : undefined
 }
 
 export function emptyBatch(table: TableSchema): RowBatch {

@@ -13,7 +13,9 @@ export const NEEDED: Readonly<Record<string, string>> = {
 }
 
 /**
- * What sessions set besides: no filters by the statistics of ORC files, which order texts by UTF-16; and for speed and for servers that are strict. */
+ * What sessions set besides: no filters by the statistics of ORC files, which order texts by UTF-16; and for speed and
+ * for servers that are strict.
+ */
 const WANTED: Readonly<Record<string, string>> = {
   'hive.optimize.index.filter': 'false',
   'hive.tez.dynamic.semijoin.reduction': 'false',
@@ -21,12 +23,15 @@ const WANTED: Readonly<Record<string, string>> = {
   'hive.compute.query.using.stats': 'false',
   'hive.query.results.cache.enabled': 'false',
   'hive.strict.checks.orderby.no.limit': 'false',
+  // It looks for keys that a batch has twice, with a task of its own in each MERGE: ours have each key once.
+  'hive.merge.cardinality.check': 'false',
 }
 
 /** One session of HiveServer2; who wants it for several statements takes turns. */
 export class Session {
   readonly connection: HiveConnection
   readonly #options: { readonly progress?: (message: string) => void; readonly signal?: AbortSignal }
+  #idle: ((milliseconds: number) => void) | undefined
   #last: Promise<unknown> = Promise.resolve()
 
   private constructor(connection: HiveConnection, { progress, signal }: SessionOptions) {
@@ -70,9 +75,22 @@ export class Session {
     return await turn
   }
 
+  /** Work whose statements tell when nothing of them begins; for who has the session's turn. */
+  async watched<T>(idle: (milliseconds: number) => void, work: () => Promise<T>): Promise<T> {
+    this.#idle = idle
+    try {
+      return await work()
+    } finally {
+      this.#idle = undefined
+    }
+  }
+
   /** Runs a statement; how many rows it changed. */
   async execute(statement: string): Promise<number | undefined> {
-    const { modifiedRows } = await this.connection.execute(statement, this.#options)
+    const { modifiedRows } = await this.connection.execute(statement, {
+      ...this.#options,
+      ...(this.#idle === undefined ? {} : { idle: this.#idle }),
+    })
     return modifiedRows === undefined ? undefined : Number(modifiedRows)
   }
 

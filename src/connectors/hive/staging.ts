@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -8,10 +8,9 @@ import { join } from 'node:path'
 import { MerganserError } from '../../core/errors.ts'
 import type { RowBatch } from '../../core/batch.ts'
 import type { TableSchema } from '../../core/table.ts'
-import { appendStage } from '../embedded-warehouse/staging.ts'
-import { createStage, STAGE } from '../embedded-warehouse/statements.ts'
 import { literal } from './literals.ts'
 import { tablesLike } from './owner.ts'
+import { parquetFile } from './parquet.ts'
 import type { Session } from './session.ts'
 import type { Source } from './statements.ts'
 
@@ -30,6 +29,7 @@ export interface StagingOptions {
 
 const TABLES = 'merganser_stage_'
 const HTTP_MILLISECONDS = 60_000
+const WRITE_BYTES = 4 * 1024 * 1024
 
 /** Drops what a session that died left of its staging. */
 export async function dropStaging(session: Session): Promise<void> {
@@ -57,15 +57,15 @@ export class Staging {
     return this.#options.way
   }
 
-  /** Loads a batch, but for rows in `without`; the last batch of this shape is gone. */
-  async load(session: Session, table: TableSchema, batch: RowBatch, without: ReadonlySet<number>): Promise<Source> {
+  /** Loads rows of a batch; the last batch of this shape is gone. */
+  async load(session: Session, table: TableSchema, batch: RowBatch, rows: readonly number[]): Promise<Source> {
     const columns = table.key.length + 2 * table.values.length + 1
-    const path = await this.writeFile(table, batch, without)
+    const path = await this.writeFile(batch, rows)
     try {
       const name = await this.#table(session, columns)
-      const place =
-        this.way === 'local' ? `LOCAL INPATH ${literal(path)}` : `INPATH ${literal(await this.#upload(path))}`
-      await session.execute(`LOAD DATA ${place} OVERWRITE INTO TABLE ${name}`)
+      const load = (place: string) => session.execute(`LOAD DATA ${place} OVERWRITE INTO TABLE ${name}`)
+      if (this.way === 'local') await load(`LOCAL INPATH ${literal(path)}`)
+      else await this.#uploaded(path, (target) => load(`INPATH ${literal(target)}`))
       return { from: name, field: (c) => `f${String(c)}` }
     } finally {
       await rm(path, { force: true })
@@ -85,20 +85,16 @@ export class Staging {
     return name
   }
 
-  /** Writes a batch as a Parquet file of texts, which the server's user may read; gives its path. */
-  async writeFile(table: TableSchema, batch: RowBatch, without: ReadonlySet<number>): Promise<string> {
+  /** Writes rows of a batch as a Parquet file of texts, which the server's user may read; gives its path. */
+  async writeFile(batch: RowBatch, rows: readonly number[]): Promise<string> {
     const path = join(await this.#place(), `${String(this.#files++)}.parquet`)
-    const { DuckDBInstance } = await import('@duckdb/node-api')
-    const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
+    const file = await open(path, 'wx', 0o644)
     try {
-      const connection = await instance.connect()
-      await connection.run(createStage(STAGE, table, 'rows'))
-      await appendStage(connection, STAGE, batch, without)
-      await connection.run(`COPY temp."${STAGE}" TO ${sqlText(path)} (FORMAT parquet, COMPRESSION snappy)`)
-      connection.closeSync()
+      for (const pieces of gathered(parquetFile(batch, rows))) await file.writev(pieces)
     } finally {
-      instance.closeSync()
+      await file.close()
     }
+    // Whatever the mask of our own files says.
     await chmod(path, 0o644)
     return path
   }
@@ -112,20 +108,21 @@ export class Staging {
     return this.#directory
   }
 
-  async #upload(path: string): Promise<string> {
+  /** Uploads a file for a statement that takes it away; where that fails, it is deleted. */
+  async #uploaded(path: string, work: (target: string) => Promise<unknown>): Promise<void> {
     const { webhdfs, user } = this.#options
     const base = new URL(webhdfs!)
-    const directory = base.pathname === '/' ? '/tmp' : base.pathname.replace(/\/$/, '')
-    const target = `${directory}/merganser-${this.#token}-${String(this.#files)}.parquet`
-    const query = `?op=CREATE&overwrite=true&permission=644&user.name=${encodeURIComponent(user)}`
-    const url = new URL(`/webhdfs/v1${encodeURI(target)}${query}`, base)
-    // The name node answers with the address of a data node, which takes the bytes.
-    const first = await send(url, undefined)
-    const location = first.headers.location
-    if (first.statusCode !== 307 || location === undefined) throw refused(first.statusCode)
-    const second = await send(new URL(location), path)
-    if (second.statusCode !== 201) throw refused(second.statusCode)
-    return target
+    const directory = base.pathname.replace(/\/$/, '') || '/tmp'
+    const target = `${decodeURI(directory)}/merganser-${this.#token}-${String(this.#files)}.parquet`
+    const call = (query: string) =>
+      new URL(`/webhdfs/v1${encodeURI(target)}?user.name=${encodeURIComponent(user)}&${query}`, base)
+    try {
+      await upload(call('op=CREATE&overwrite=true&permission=644'), path)
+      await work(target)
+    } catch (error) {
+      await send('DELETE', call('op=DELETE'), undefined).catch(() => undefined)
+      throw error
+    }
   }
 
   async close(session: Session): Promise<void> {
@@ -133,16 +130,30 @@ export class Staging {
       for (const name of this.#tables.values()) await dropTable(session, name)
     } finally {
       this.#tables.clear()
-      if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true })
-      this.#directory = undefined
+      await this.removeFiles()
     }
+  }
+
+  /** What is on our own disk; for who has no session any more. */
+  async removeFiles(): Promise<void> {
+    if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true })
+    this.#directory = undefined
   }
 }
 
-async function send(url: URL, path: string | undefined): Promise<IncomingMessage> {
+/** The name node answers with the address of a data node, which takes the bytes. */
+async function upload(url: URL, path: string): Promise<void> {
+  const { statusCode, headers } = await send('PUT', url, undefined)
+  const { location } = headers
+  if (statusCode !== 307 || location === undefined) throw refused(statusCode)
+  const taken = await send('PUT', new URL(location, url), path)
+  if (taken.statusCode !== 201) throw refused(taken.statusCode)
+}
+
+async function send(method: 'PUT' | 'DELETE', url: URL, path: string | undefined): Promise<IncomingMessage> {
   const size = path === undefined ? 0 : (await stat(path)).size
   const headers = { 'content-length': String(size), 'content-type': 'application/octet-stream' }
-  const options: RequestOptions = { method: 'PUT', headers, timeout: HTTP_MILLISECONDS }
+  const options: RequestOptions = { method, headers, timeout: HTTP_MILLISECONDS }
   return await new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
       response.resume()
@@ -175,6 +186,17 @@ function refused(status: number | undefined): MerganserError {
   })
 }
 
-function sqlText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
+/** Pieces that are worth a call together. */
+function* gathered(pieces: Iterable<Buffer>): Generator<Buffer[]> {
+  let some: Buffer[] = []
+  let bytes = 0
+  for (const piece of pieces) {
+    some.push(piece)
+    bytes += piece.length
+    if (bytes < WRITE_BYTES) continue
+    yield some
+    some = []
+    bytes = 0
+  }
+  if (some.length > 0) yield some
 }

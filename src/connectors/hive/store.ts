@@ -4,6 +4,7 @@ import type { TableSchema } from '../../core/table.ts'
 import type { KeyRange, OpenContext, RangeDigest, ReplicaStore, StoreMeta, WriteResult } from '../connector.ts'
 import type { HiveConfig } from './client/config.ts'
 import { digestRanges, splitTable } from './digest.ts'
+import { LockWatch } from './locks.ts'
 import { readMeta, takeOwnership, type Ownership } from './owner.ts'
 import { emptyBatch, readKeys } from './read.ts'
 import { conditionsOf, scanFew, scanMany } from './scan.ts'
@@ -11,16 +12,17 @@ import { Session } from './session.ts'
 import { ensureShape, hasTable } from './shape.ts'
 import { dropStaging, Staging, type StagingOptions } from './staging.ts'
 import { greatestStatement, tableName } from './statements.ts'
-import { writeBatch } from './write.ts'
+import { writeBatch, type Writer } from './write.ts'
 
-/** Transactions of one table after which its small files are put together; every so many times, all of its files. */
-const MERGES_TO_COMPACT = 12
+/** Every so many times all of a table's files are put together, else the small ones. */
 const COMPACTIONS_TO_MAJOR = 5
 
 export interface HiveOptions {
   readonly config: HiveConfig
   readonly staging: StagingOptions
   readonly leaseMilliseconds: number
+  /** Own transactions of a table after which its small files are put together; 0 leaves that to the server. */
+  readonly compactAfter: number
 }
 
 /** What a store that is opened for writing has besides. */
@@ -46,6 +48,8 @@ export class HiveStore implements ReplicaStore {
   readonly #abort: AbortController
   /** Tables whose shape was seen to be right. */
   readonly #known = new Set<string>()
+  /** Tables of which large writes were found to bring rows that are there. */
+  readonly #changing = new Set<string>()
   /** Own transactions since the last compaction, and compactions, by table. */
   readonly #merges = new Map<string, { merges: number; compactions: number }>()
   #closing: Promise<void> | undefined
@@ -186,11 +190,25 @@ export class HiveStore implements ReplicaStore {
             place: { table: table.name },
           })
         }
-        const { result, merges } = await writeBatch({ session: taken, staging }, table, batch)
+        const { result, merges } = await this.#join({ session: taken, staging, changing: this.#changing }, table, batch)
         if (merges > 0) await this.#compact(taken, table, merges)
         return result
       }),
     )
+  }
+
+  /** The write itself; while it waits for the table's lock, it is told who holds it. */
+  async #join(writer: Writer, table: TableSchema, batch: RowBatch): ReturnType<typeof writeBatch> {
+    const { config } = this.#options
+    const watch = new LockWatch(this.#writing!.keeper, config.database, table, this.#context.progress)
+    const idle = (milliseconds: number) => {
+      watch.idle(milliseconds)
+    }
+    try {
+      return await writer.session.watched(idle, () => writeBatch(writer, table, batch))
+    } catch (error) {
+      throw watch.explained(error)
+    }
   }
 
   /** Asks for compaction where transactions have piled up; Hive does it in the background, in its own time. */
@@ -198,7 +216,8 @@ export class HiveStore implements ReplicaStore {
     const counts = this.#merges.get(table.name) ?? { merges: 0, compactions: 0 }
     this.#merges.set(table.name, counts)
     counts.merges += merges
-    if (counts.merges < MERGES_TO_COMPACT) return
+    const { compactAfter } = this.#options
+    if (compactAfter === 0 || counts.merges < compactAfter) return
     counts.merges = 0
     const kind = ++counts.compactions % COMPACTIONS_TO_MAJOR === 0 ? 'major' : 'minor'
     // Without compaction the table gets slower; nothing else depends on it.
@@ -228,8 +247,8 @@ export class HiveStore implements ReplicaStore {
     } catch {
       // What is left, the next one that opens the database drops.
     } finally {
-      ownership.stop()
-      await keeper.connection.close()
+      await staging.removeFiles().catch(() => undefined)
+      await Promise.all([ownership.stop(), keeper.connection.close()])
     }
   }
 
@@ -246,15 +265,19 @@ export class HiveStore implements ReplicaStore {
     this.#checkOpen()
     const writing = this.#writing
     if (writing === undefined) throw new MerganserError('BUG', 'a store that was opened for reading is written to')
-    if (writing.ownership.lost !== undefined) throw writing.ownership.lost
-    return await this.#call(() => work(writing))
+    return await this.#call(async () => {
+      await writing.ownership.check()
+      return await work(writing)
+    })
   }
 
   async #reading<T>(work: (session: Session) => Promise<T>): Promise<T> {
     this.#checkOpen()
-    // Without its lock the store must not answer either: someone else may own the database by now.
-    if (this.#writing?.ownership.lost !== undefined) throw this.#writing.ownership.lost
-    return await this.#call(() => this.#reader.take(work))
+    return await this.#call(async () => {
+      // Without its lock the store must not answer either: someone else may own the database by now.
+      await this.#writing?.ownership.check()
+      return await this.#reader.take(work)
+    })
   }
 
   /** One call from outside: refused or failed with STORE_CLOSED once the store closes. */

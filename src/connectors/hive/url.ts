@@ -14,14 +14,19 @@ const NAMES = new Set([
   'insecure',
   'connectSeconds',
   'statementSeconds',
+  'answerSeconds',
+  'cancelSeconds',
 ])
 const SETTING = 'set:'
 const CONNECT_SECONDS = 30
 const STATEMENT_SECONDS = 600
+const ANSWER_SECONDS = 15
+const CANCEL_SECONDS = 5
 
 /**
  * Reads `hive://user:password@host:10000/database?auth=none|ldap|nosasl&transport=binary|http&httpPath=cliservice
- * &tls=true&caFile=…&serverName=…&insecure=true&connectSeconds=30&statementSeconds=600&set:hive.name=value`.
+ * &tls=true&caFile=…&serverName=…&insecure=true&connectSeconds=30&statementSeconds=600&answerSeconds=15&cancelSeconds=5
+ * &set:hive.name=value`.
  * Everything but the host may be left out. Throws BAD_CONFIG, without any part that may be a secret.
  */
 export function parseHiveUrl(text: string): HiveConfig {
@@ -46,6 +51,8 @@ export function parseHiveUrl(text: string): HiveConfig {
     tls: tlsOf(parameters),
     connectMilliseconds: 1_000 * seconds(parameters, 'connectSeconds', CONNECT_SECONDS),
     statementMilliseconds: 1_000 * seconds(parameters, 'statementSeconds', STATEMENT_SECONDS),
+    answerMilliseconds: 1_000 * seconds(parameters, 'answerSeconds', ANSWER_SECONDS),
+    cancelMilliseconds: 1_000 * seconds(parameters, 'cancelSeconds', CANCEL_SECONDS),
     settings: settingsOf(parameters),
   }
 }

@@ -15,6 +15,10 @@ export interface HiveConfig {
   readonly connectMilliseconds: number
   /** For a statement, and for each of its blocks of rows; it is cancelled then. */
   readonly statementMilliseconds: number
+  /** For a call that waits for no statement: a server that is silent for longer is taken for gone. */
+  readonly answerMilliseconds: number
+  /** For cancelling a statement, and for closing a session; the connection is cut then. */
+  readonly cancelMilliseconds: number
   /** Settings of the session, by their names in Hive. */
   readonly settings: Readonly<Record<string, string>>
 }

@@ -3,7 +3,7 @@ import type { Channel } from './channel.ts'
 import type { HiveConfig } from './config.ts'
 import type { HiveBlock, HiveConnection, StatementOptions } from './connection.ts'
 import { openHttpChannel } from './http-channel.ts'
-import { Operation, Stopped } from './operation.ts'
+import { Operation, Stopped, type Limits } from './operation.ts'
 import { Protocol } from './protocol.ts'
 import { openingError, runningError } from './refusals.ts'
 import { openSocketChannel } from './socket-channel.ts'
@@ -11,7 +11,6 @@ import { openSocketChannel } from './socket-channel.ts'
 /** V10; columns come from V6 on, which Hive 0.13 had. */
 const PROTOCOL_VERSION = 9
 const DBMS_VERSION = 18
-const CLOSE_MILLISECONDS = 5_000
 const FETCH_ROWS = 10_000
 
 /**
@@ -37,7 +36,11 @@ export async function connect(config: HiveConfig, replica?: string): Promise<Hiv
       channel,
       session: sessionHandle!,
       version: infoValue.stringValue ?? '',
-      milliseconds: config.statementMilliseconds,
+      limits: {
+        statement: config.statementMilliseconds,
+        answer: config.answerMilliseconds,
+        cancel: config.cancelMilliseconds,
+      },
       replica,
     })
   } catch (error) {
@@ -61,7 +64,7 @@ interface Session {
   readonly channel: Channel
   readonly session: TSessionHandle
   readonly version: string
-  readonly milliseconds: number
+  readonly limits: Limits
   readonly replica: string | undefined
 }
 
@@ -118,9 +121,9 @@ class Connection implements HiveConnection {
   }
 
   private async end(): Promise<void> {
-    const { protocol, session, channel } = this.parts
+    const { protocol, session, channel, limits } = this.parts
     try {
-      if (!channel.lost) await protocol.call('CloseSession', { sessionHandle: session }, CLOSE_MILLISECONDS)
+      if (!channel.lost) await protocol.call('CloseSession', { sessionHandle: session }, limits.cancel)
     } catch {
       // It ends with the connection, or when the server gives it up.
     }
@@ -128,8 +131,8 @@ class Connection implements HiveConnection {
   }
 
   private operation(options: StatementOptions): Operation {
-    const { protocol, session, milliseconds } = this.parts
-    return new Operation(protocol, session, milliseconds, options)
+    const { protocol, session, limits } = this.parts
+    return new Operation(protocol, session, limits, options)
   }
 
   /** A caller's own reason to stop comes back as it is. */

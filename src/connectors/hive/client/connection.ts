@@ -1,15 +1,28 @@
 /** A statement's limits. */
 export interface StatementOptions {
-  /** Asks the server to cancel the statement; the call then fails with the signal's reason. */
+  /**
+   * Ends the statement: it is cancelled, or, where the server can't be asked now, the connection is cut. The call then
+   * fails with the signal's reason.
+   */
   readonly signal?: AbortSignal
   /** What the server says about a long statement, some times a second at the most. */
   readonly progress?: (message: string) => void
+  /** So many milliseconds after it was compiled nothing of the statement has begun: it waits for locks, or for room. */
+  readonly idle?: (milliseconds: number) => void
+}
+
+/** Where the texts of a column lie, in UTF-8: row `i` from `places[2 * i]` to `places[2 * i + 1]`. */
+export interface HiveTexts {
+  readonly bytes: Buffer
+  readonly places: Uint32Array
 }
 
 /** One column of a block of results: a value per row, null where `nulls` says so. Long integers are exact. */
 export interface HiveColumn {
   /** 1 where the row's value is null. */
   readonly nulls: Uint8Array
+  /** Of a column of texts: its bytes, so that nobody need make strings of them. `values` has them as strings. */
+  readonly texts?: HiveTexts
   readonly values: readonly string[] | readonly bigint[] | readonly number[] | readonly boolean[] | readonly Buffer[]
 }
 

@@ -27,7 +27,34 @@ interface Kind {
 
 const says = (pattern: RegExp) => (fault: HiveFault) => pattern.test(fault.text)
 
-/** The first that fits. SQLSTATE 08S01 is all kinds of failures to Hive, so texts come before it. */
+/** Locks that weren't got in time, or were lost: of tables, and of the compiler. */
+const LOCK_CODES: ReadonlySet<number> = new Set([10_104, 10_270, 10_307, 10_308, 10_330])
+/** Transactions that aren't there any more, or were aborted. */
+const TRANSACTION_CODES: ReadonlySet<number> = new Set([10_262, 10_263])
+
+/** What failed only because something was away, or gave way to something else: the same statement may succeed later. */
+const PASSING = new RegExp(
+  [
+    // the metastore, and its database
+    'TTransportException|Could not connect to meta ?store|MetaStore.{0,80}(?:unavailable|shut|not reachable)',
+    'Communications link failure|JDOFatalDataStoreException|JDOFatalInternalException|SQLTransientConnectionException',
+    "JDODataStoreException.{0,200}(?:timed? ?out|deadlock|connection)|Can't get JDBC connection|Connection is not available",
+    // the file system, and the network between its parts
+    'ConnectException|Connection refused|SocketTimeoutException|NoRouteToHostException|Connection reset|Broken pipe',
+    'StandbyException|SafeModeException|RetriableException|LeaseExpiredException|BlockMissingException',
+    // who runs the tasks
+    'DAG_KILLED|DAG (?:was )?killed|Application.{0,80}(?:failed|killed)|container.{0,80}(?:preempted|released|lost)',
+    'TezSession has already shutdown|SessionNotRunning|SESSION_SHUTDOWN|No running DAG|OutOfMemoryError|GC overhead',
+    // the server itself, ending or full
+    'RejectedExecutionException|server is (?:shutting|shut) down|InterruptedException|ClosedByInterruptException',
+    'No active HiveServer2|Connection limit|exceeds? the limit of .{0,40}(?:sessions|connections)|queue is full',
+    // a compaction took files away while they were being read
+    'Bucket ID out of range|FileNotFoundException.{0,300}/(?:delta|delete_delta|base)_|snapshot.{0,40}(?:outdated|invalid)',
+  ].join('|'),
+  'is',
+)
+
+/** The first that fits. SQLSTATE 08S01 is all kinds of failures to Hive, so it decides nothing by itself. */
 const KINDS: readonly Kind[] = [
   {
     test: says(/Invalid SessionHandle|Invalid OperationHandle|session (?:is|was) closed/i),
@@ -47,7 +74,8 @@ const KINDS: readonly Kind[] = [
   {
     test: (fault) =>
       fault.sqlState === '42501' ||
-      /HiveAccessControlException|Permission denied|No privilege|not authorized|AuthorizationException/i.test(
+      fault.code === 20_009 ||
+      /HiveAccessControlException|AccessControlException|Permission denied|No privilege|not authorized|AuthorizationException/i.test(
         fault.text,
       ),
     code: 'DATABASE_REFUSED',
@@ -55,27 +83,47 @@ const KINDS: readonly Kind[] = [
     advice: 'grant the user of the connection what the documentation of the connector lists',
   },
   {
-    test: says(/Database does not exist|database .{0,200} not found/i),
+    test: (fault) => fault.code === 10072 || /Database does not exist|database .{0,200} not found/i.test(fault.text),
     code: 'DATABASE_REFUSED',
     message: "the database isn't there in Hive",
     advice: 'create it, or name another in the URL',
   },
   {
-    test: says(/Transaction manager has aborted|write conflict|deadlock/i),
+    test: (fault) =>
+      TRANSACTION_CODES.has(fault.code ?? 0) ||
+      /Transaction manager has aborted|TxnAbortedException|NoSuchTxnException|write conflict|deadlock/i.test(
+        fault.text,
+      ),
     code: 'BACK_OFF',
     message: 'Hive asks to try again: another transaction came first',
   },
   {
-    test: says(/lock.{0,200}(?:time|could not be acquired)|Unable to acquire|acquiring locks|TimeoutException/i),
+    test: (fault) =>
+      LOCK_CODES.has(fault.code ?? 0) ||
+      /lock.{0,200}(?:timed? ?out|could not be acquired)|Unable to acquire|acquiring locks|LockException/is.test(
+        fault.text,
+      ),
     code: 'BACK_OFF',
     message: 'Hive could not get the locks in time',
     advice: 'somebody else writes the table, or has not ended in order: its locks end with hive.txn.timeout',
   },
   {
-    test: (fault) => /^(?:08|40)/.test(fault.sqlState ?? ''),
+    test: says(/Cardinality Violation/i),
+    code: 'DATABASE_REFUSED',
+    message: 'a key is in a table of Hive more than once',
+    advice: 'somebody else writes that table: take the surplus rows of the key away',
+  },
+  {
+    test: says(PASSING),
     code: 'BACK_OFF',
+    message: 'something that Hive needs was away',
+    advice: "the server's own log says what, if it stays so",
+  },
+  {
+    test: (fault) => /^(?:08|40)/.test(fault.sqlState ?? ''),
+    code: 'DATABASE_REFUSED',
     message: 'a statement failed while Hive ran it',
-    advice: "the server's own log says why, if it stays so",
+    advice: "the server's own log says why",
   },
 ]
 

@@ -92,14 +92,8 @@ struct TExecuteStatementResp {
   2: optional TOperationHandle operationHandle
 }
 
-struct TProgressUpdateResp {
-  3: required double progressedPercentage
-  5: required string footerSummary
-}
-
 struct TGetOperationStatusReq {
   1: required TOperationHandle operationHandle
-  2: optional bool getProgressUpdate
 }
 
 struct TGetOperationStatusResp {
@@ -108,8 +102,8 @@ struct TGetOperationStatusResp {
   3: optional string sqlState
   4: optional i32 errorCode
   5: optional string errorMessage
+  6: optional string taskStatus
   9: optional bool hasResultSet
-  10: optional TProgressUpdateResp progressUpdateResponse
   11: optional i64 numModifiedRows
 }
 

@@ -20,7 +20,14 @@ export async function openHttpChannel(config: HiveConfig): Promise<Channel> {
     method: 'POST',
     path: `/${(config.httpPath ?? 'cliservice').replace(/^\//, '')}`,
     auth: `${config.user}:${config.password ?? 'none'}`,
+    headers: hostHeader(config),
   })
+}
+
+/** A server behind TLS may answer only to the name that its certificate has. */
+function hostHeader({ tls, port }: HiveConfig): Record<string, string> {
+  const name = tls === false ? undefined : tls.serverName
+  return name === undefined ? {} : { Host: `${name}:${String(port)}` }
 }
 
 class HttpChannel implements Channel {
@@ -82,6 +89,7 @@ class HttpChannel implements Channel {
   private headers(message: Buffer): Record<string, string> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     return {
+      ...(this.options.headers as Record<string, string>),
       'Content-Type': 'application/x-thrift',
       'Content-Length': String(message.length),
       'X-XSRF-HEADER': 'true',

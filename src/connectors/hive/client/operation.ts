@@ -19,8 +19,16 @@ const FETCH_NEXT = 0
 
 const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 250
-/** How long the server may take for calls that don't wait for a statement; it answers a poll after 5 s by default. */
-const ANSWER_MILLISECONDS = 15_000
+
+/** Time limits of a connection's statements, in milliseconds. */
+export interface Limits {
+  /** For a statement, and for each of its blocks of rows. */
+  readonly statement: number
+  /** For calls that wait for no statement; the server answers a poll after 5 s by default. */
+  readonly answer: number
+  /** For the cancellation of a statement. */
+  readonly cancel: number
+}
 
 /** The caller's signal; `reason` is its own. */
 export class Stopped extends Error {
@@ -39,38 +47,36 @@ export class Operation {
   private readonly deadline: number
   private readonly protocol: Protocol
   private readonly session: TSessionHandle
-  private readonly milliseconds: number
+  private readonly limits: Limits
   private readonly options: StatementOptions
+  private compiled = 0
 
-  constructor(protocol: Protocol, session: TSessionHandle, milliseconds: number, options: StatementOptions) {
+  constructor(protocol: Protocol, session: TSessionHandle, limits: Limits, options: StatementOptions) {
     this.protocol = protocol
     this.session = session
-    this.milliseconds = milliseconds
+    this.limits = limits
     this.options = options
-    this.deadline = performance.now() + milliseconds
+    this.deadline = performance.now() + limits.statement
   }
 
-  /** The server compiles the statement before it answers. */
+  /**
+   * The server compiles the statement before it answers. Until then it has no name by which it could be cancelled: on
+   * the signal or the time limit the connection is cut.
+   */
   async start(statement: string): Promise<void> {
     this.checkSignal()
     const request = { sessionHandle: this.session, statement, runAsync: true }
-    const { operationHandle } = await this.protocol.call(
-      'ExecuteStatement',
-      request,
-      this.milliseconds + ANSWER_MILLISECONDS,
-    )
-    this.handle = operationHandle
+    const call = this.protocol.call('ExecuteStatement', request, this.limits.statement + this.limits.answer)
+    this.handle = (await this.orStopped(call)).operationHandle
+    this.compiled = performance.now()
   }
 
   /** Waits for the end; rows that were changed, where the server says it. Cancels on the signal or the time limit. */
   async finished(): Promise<bigint | undefined> {
     for (let pause = FIRST_PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
+      // Not with the progress of its tasks: a statement that waits for locks has none, and the server would wait for it.
       const status = await this.orStopped(
-        this.protocol.call(
-          'GetOperationStatus',
-          { operationHandle: this.handle!, getProgressUpdate: this.options.progress !== undefined },
-          ANSWER_MILLISECONDS,
-        ),
+        this.protocol.call('GetOperationStatus', { operationHandle: this.handle! }, this.limits.answer),
       )
       const state = status.operationState ?? undefined
       if (state === FINISHED) {
@@ -89,7 +95,7 @@ export class Operation {
     let next = this.fetch(rows)
     for (;;) {
       this.checkSignal()
-      const block = await next
+      const block = await this.orStopped(next, 'fetching')
       if (block.rows === 0) return
       next = this.fetch(rows)
       next.catch(() => undefined)
@@ -101,7 +107,7 @@ export class Operation {
     const operationHandle = this.handle
     if (operationHandle === undefined) return
     this.handle = undefined
-    await this.protocol.call('CloseOperation', { operationHandle }, ANSWER_MILLISECONDS)
+    await this.protocol.call('CloseOperation', { operationHandle }, this.limits.answer)
   }
 
   /** As `close`, after a failure or before the end: whatever comes of it. */
@@ -113,24 +119,27 @@ export class Operation {
     // It writes numbers too.
     const maxRows = rows as unknown as TFetchResultsReq['maxRows']
     const request = { operationHandle: this.handle!, orientation: FETCH_NEXT, maxRows }
-    return this.protocol.fetch(request, this.milliseconds)
+    return this.protocol.fetch(request, this.limits.statement)
   }
 
-  private async orStopped<T>(work: Promise<T>): Promise<T> {
+  /** The result of a call, or the signal's reason, or TIME_LIMIT: then the statement is ended first. */
+  private async orStopped<T>(work: Promise<T>, what?: 'fetching'): Promise<T> {
     const { signal } = this.options
     let stop: ((reason: unknown) => void) | undefined
     const stopped = new Promise<never>((_, reject) => {
       stop = reject
     })
     const abort = () => stop?.(new Stopped(signal?.reason))
-    const timer = setTimeout(() => stop?.(tooLong(this.milliseconds)), Math.max(0, this.deadline - performance.now()))
+    const late = () => stop?.(tooLong(this.limits.statement))
+    // A block has its own limit.
+    const timer = what === undefined ? setTimeout(late, Math.max(0, this.deadline - performance.now())) : undefined
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted === true) abort()
     try {
       return await Promise.race([work, stopped])
     } catch (error) {
       work.catch(() => undefined)
-      if (error instanceof Stopped || error instanceof MerganserError) await this.cancel()
+      if (error instanceof Stopped || error instanceof MerganserError) await this.end(what)
       throw error
     } finally {
       clearTimeout(timer)
@@ -138,20 +147,37 @@ export class Operation {
     }
   }
 
-  private async cancel(): Promise<void> {
-    const operationHandle = this.handle!
-    await this.protocol.call('CancelOperation', { operationHandle }, ANSWER_MILLISECONDS).catch(() => undefined)
+  /** Asks the server to cancel; one that is busy with a call of ours wouldn't hear it, and is cut off. */
+  private async end(what?: 'fetching'): Promise<void> {
+    const operationHandle = this.handle
+    if (operationHandle === undefined || what === 'fetching') this.protocol.cut()
+    else await this.protocol.call('CancelOperation', { operationHandle }, this.limits.cancel).catch(() => undefined)
   }
 
   private checkSignal(): void {
     if (this.options.signal?.aborted === true) throw new Stopped(this.options.signal.reason)
   }
 
-  private tell(status: TGetOperationStatusResp): void {
-    const update = status.progressUpdateResponse ?? undefined
-    if (update === undefined || this.options.progress === undefined) return
-    const percent = `${String(Math.round(update.progressedPercentage * 100))} %`
-    this.options.progress(update.footerSummary === '' ? percent : `${percent}, ${update.footerSummary}`)
+  private tell({ taskStatus }: TGetOperationStatusResp): void {
+    const { progress, idle } = this.options
+    if (progress === undefined && idle === undefined) return
+    const since = performance.now() - this.compiled
+    const tasks = startedTasks(taskStatus ?? '')
+    if (tasks.length === 0) idle?.(since)
+    const at = tasks.length === 0 ? '' : `, at ${tasks.at(-1)!}`
+    progress?.(`a statement of Hive runs for ${String(Math.round(since / 1000))} s${at}`)
+  }
+}
+
+/** Names of the tasks that have begun, as far as the server tells. */
+function startedTasks(status: string): string[] {
+  try {
+    const tasks = JSON.parse(status) as readonly { readonly name?: string; readonly taskState?: string }[]
+    return tasks.flatMap(({ name, taskState }) => {
+      return taskState === 'RUNNING' || taskState === 'FINISHED' ? [(name ?? '').replace(/^[A-Z]+:/, '')] : []
+    })
+  } catch {
+    return []
   }
 }
 

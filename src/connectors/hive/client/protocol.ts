@@ -21,7 +21,10 @@ import type {
   TStatus,
 } from './generated/hive-protocol_types.js'
 import { HiveFault } from './faults.ts'
-import { readRows } from './rows.ts'
+import { readRows, withoutRows } from './rows.ts'
+
+/** The kind of a message that is an answer, and no exception. */
+const REPLY = 2
 
 /** Each call with what is asked and what is answered. */
 interface Calls {
@@ -86,16 +89,23 @@ export class Protocol {
   }
 
   async fetch(request: TFetchResultsReq, milliseconds: number): Promise<HiveBlock> {
-    const { message } = await this.exchange('FetchResults', request, milliseconds)
-    // The header of the message, and that of its only field: the answer, a struct.
-    const start = 8 + message.readInt32BE(4) + 4 + 3
-    return understood(() => readRows(message, start))
+    const { message } = await this.exchange('FetchResults', request, milliseconds, (whole) =>
+      whole.readUInt8(3) === REPLY ? withoutRows(whole, fieldsStart(whole)) : whole,
+    )
+    return understood(() => readRows(message, fieldsStart(message)))
+  }
+
+  /** Cuts the connection. */
+  cut(): void {
+    this.channel.destroy()
   }
 
   private async exchange<N extends keyof Calls>(
     name: N,
     request: Calls[N][0],
     milliseconds: number,
+    /** What of the message the generated client is to read. */
+    part = (message: Buffer): Buffer => message,
   ): Promise<Answer<Calls[N][1]>> {
     const result = this.client[name](request)
     // It is awaited below, but for when the channel fails.
@@ -105,8 +115,8 @@ export class Protocol {
     const message = await this.channel.exchange(question, milliseconds)
     understood(() => {
       const transport = new this.thrift.TBufferedTransport(undefined, () => undefined)
-      transport.inBuf = message
-      transport.writeCursor = message.length
+      transport.inBuf = part(message)
+      transport.writeCursor = transport.inBuf.length
       const input = new this.thrift.TBinaryProtocol(transport)
       const { fname, mtype, rseqid } = input.readMessageBegin()
       if (fname !== name) throw new RangeError('the answer is of another call')
@@ -122,6 +132,11 @@ export class Protocol {
     check(response.status)
     return { response, message }
   }
+}
+
+/** Behind the header of the message, and that of its only field: the answer, a struct. */
+function fieldsStart(message: Buffer): number {
+  return 8 + message.readInt32BE(4) + 4 + 3
 }
 
 function check(status: TStatus): void {

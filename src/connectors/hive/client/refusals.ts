@@ -9,10 +9,10 @@ const OTHER_AUTH = ({ auth }: HiveConfig) =>
   auth === 'nosasl'
     ? "set auth to 'none' or 'ldap' if the server's hive.server2.authentication is NONE or LDAP (it waits for SASL then, " +
       'and does not answer), and look whether it wants TLS or transport http'
-    : "set auth to 'nosasl' if the server's hive.server2.authentication is NOSASL (it does not answer SASL), " +
+    : "set auth to 'nosasl' if the server's hive.server2.authentication is NOSASL (it does not understand SASL), " +
       'and look whether it wants TLS or transport http'
 const OTHER_TRANSPORT = ({ transport, tls }: HiveConfig) =>
-  `look at the port, at transport (now ${transport}), at TLS (now ${tls === false ? 'off' : 'on'}) and at auth`
+  `look at the port, at transport (now ${transport}),${transport === 'http' ? ' at httpPath,' : ''} at TLS (now ${tls === false ? 'off' : 'on'}) and at auth`
 
 /** What keeps a session from being opened, with the likely reason. */
 const OPENING: Readonly<Record<ChannelFailure, Told>> = {
@@ -22,7 +22,11 @@ const OPENING: Readonly<Record<ChannelFailure, Told>> = {
     () => 'look at host and port, and whether it runs',
   ],
   silent: ['DATABASE_UNREACHABLE', 'HiveServer2 gives no answer to the opening of a session', OTHER_AUTH],
-  closed: ['DATABASE_UNREACHABLE', 'the connection was closed while a session was opened', OTHER_TRANSPORT],
+  closed: [
+    'DATABASE_UNREACHABLE',
+    'the connection was closed while a session was opened',
+    (config) => (config.transport === 'http' ? OTHER_TRANSPORT(config) : OTHER_AUTH(config)),
+  ],
   certificate: [
     'DATABASE_REFUSED',
     "the server's TLS certificate is not trusted",
@@ -58,7 +62,7 @@ export function openingError(error: unknown, config: HiveConfig, replica: string
 
 function openingRefusal(fault: HiveFault, replica: string | undefined): MerganserError {
   const known = errorOf(fault, replica)
-  if (known.message.startsWith('the database')) return known
+  if (known.message.startsWith('the database') || known.code === 'BACK_OFF') return known
   return new MerganserError('DATABASE_REFUSED', 'HiveServer2 refuses to open a session', {
     cause: fault,
     ...placeOf(replica),

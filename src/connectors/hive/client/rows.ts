@@ -1,4 +1,4 @@
-import type { HiveBlock, HiveColumn } from './connection.ts'
+import type { HiveBlock, HiveColumn, HiveTexts } from './connection.ts'
 
 const STOP = 0
 const STRING = 11
@@ -6,7 +6,9 @@ const STRUCT = 12
 const MAP = 13
 const LIST = 15
 const FIXED: Readonly<Record<number, number>> = { 2: 1, 3: 1, 4: 8, 6: 2, 8: 4, 10: 8 }
+const STATUS = 1
 const RESULTS = 3
+const TEXTS = 7
 const COLUMNS = 3
 
 /** Reads the columns of an answer to FetchResults; `start` is where its fields begin. */
@@ -24,18 +26,48 @@ export function readRows(message: Buffer, start: number): HiveBlock {
     })
     return true
   })
-  return { rows: columns[0]?.values.length ?? 0, columns }
+  return { rows: columns[0]?.nulls.length ?? 0, columns }
+}
+
+/** An answer to FetchResults without its rows, for who reads its status; `start` is where its fields begin. */
+export function withoutRows(message: Buffer, start: number): Buffer {
+  const reader = new Reader(message, start)
+  if (reader.byte() !== STRUCT || message.readInt16BE(reader.skip(2)) !== STATUS) return message
+  reader.fields(() => false)
+  // The ends of the answer and of the struct that it is in.
+  return Buffer.concat([message.subarray(0, reader.skip(0)), Buffer.of(STOP, STOP)])
+}
+
+/** A column of texts; its strings are made when somebody asks for them. */
+class TextsColumn implements HiveColumn {
+  readonly nulls: Uint8Array
+  readonly texts: HiveTexts
+  #values: string[] | undefined
+
+  constructor(nulls: Uint8Array, texts: HiveTexts) {
+    this.nulls = nulls
+    this.texts = texts
+  }
+
+  get values(): string[] {
+    const { bytes, places } = this.texts
+    this.#values ??= Array.from(this.nulls, (_, i) => bytes.toString('utf8', places[2 * i], places[2 * i + 1]))
+    return this.#values
+  }
 }
 
 function readColumn(reader: Reader): HiveColumn {
   let values: HiveColumn['values'] = []
+  let places: Uint32Array | undefined
   let bitmap: Buffer = Buffer.alloc(0)
   reader.fields((kind, type) => {
     if (type !== STRUCT) return false
     reader.fields((part, partType) => {
       if (part === 1 && partType === LIST) {
         reader.byte()
-        values = readValues(reader, kind, reader.length())
+        const count = reader.length()
+        if (kind === TEXTS) places = reader.places(count)
+        else values = readValues(reader, kind, count)
         return true
       }
       if (part !== 2 || partType !== STRING) return false
@@ -44,7 +76,8 @@ function readColumn(reader: Reader): HiveColumn {
     })
     return true
   })
-  return { nulls: nullsOf(bitmap, values.length), values }
+  if (places === undefined) return { nulls: nullsOf(bitmap, values.length), values }
+  return new TextsColumn(nullsOf(bitmap, places.length / 2), { bytes: reader.message, places })
 }
 
 function readValues(reader: Reader, kind: number, count: number): HiveColumn['values'] {
@@ -63,8 +96,6 @@ function readValues(reader: Reader, kind: number, count: number): HiveColumn['va
       return list(count, fixed(8), 8, (at) => bytes.readBigInt64BE(at))
     case 6:
       return list(count, fixed(8), 8, (at) => bytes.readDoubleBE(at))
-    case 7:
-      return Array.from({ length: count }, () => reader.text())
     case 8:
       return Array.from({ length: count }, () => reader.bytes(reader.length()))
     default:
@@ -111,10 +142,20 @@ class Reader {
     return this.message.subarray(start, this.position)
   }
 
-  text(): string {
-    const length = this.length()
-    const start = this.skip(length)
-    return this.message.toString('utf8', start, this.position)
+  /** Where so many texts begin and end. */
+  places(count: number): Uint32Array {
+    const { message } = this
+    const places = new Uint32Array(2 * count)
+    let at = this.position
+    for (let i = 0; i < count; i++) {
+      const length = message.readInt32BE(at)
+      if (length < 0 || at + 4 + length > message.length) throw new RangeError('the message ends too early')
+      places[2 * i] = at + 4
+      at += 4 + length
+      places[2 * i + 1] = at
+    }
+    this.position = at
+    return places
   }
 
   /** Walks over so many bytes; where they begin. */

@@ -13,11 +13,24 @@ export async function checkSettings(
   expected: Readonly<Record<string, string>>,
 ): Promise<OtherSetting[]> {
   const others: OtherSetting[] = []
+  const changed = await changedSettings(connection)
   for (const [name, value] of Object.entries(expected)) {
-    const found = await setting(connection, name)
+    const found = changed.get(name) ?? (await setting(connection, name))
     if (found !== value) others.push({ name, expected: value, found })
   }
   return others
+}
+
+/** All that differ from Hive's own defaults, in one question. */
+async function changedSettings(connection: HiveConnection): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for await (const { columns } of connection.query('SET')) {
+    for (const line of columns[0]?.values ?? []) {
+      const [, name, value] = /^([\w.-]+)=(.*)$/s.exec(String(line)) ?? []
+      if (name !== undefined) found.set(name, value!)
+    }
+  }
+  return found
 }
 
 async function setting(connection: HiveConnection, name: string): Promise<string | undefined> {

@@ -34,7 +34,6 @@ import TGetInfoValue = ttypes.TGetInfoValue
 import TGetInfoResp = ttypes.TGetInfoResp
 import TExecuteStatementReq = ttypes.TExecuteStatementReq
 import TExecuteStatementResp = ttypes.TExecuteStatementResp
-import TProgressUpdateResp = ttypes.TProgressUpdateResp
 import TGetOperationStatusReq = ttypes.TGetOperationStatusReq
 import TGetOperationStatusResp = ttypes.TGetOperationStatusResp
 import TCancelOperationReq = ttypes.TCancelOperationReq

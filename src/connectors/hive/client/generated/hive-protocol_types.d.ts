@@ -103,18 +103,10 @@ declare class TExecuteStatementResp {
       constructor(args?: { status: TStatus; operationHandle?: TOperationHandle; });
   }
 
-declare class TProgressUpdateResp {
-    public progressedPercentage: number;
-    public footerSummary: string;
-
-      constructor(args?: { progressedPercentage: number; footerSummary: string; });
-  }
-
 declare class TGetOperationStatusReq {
     public operationHandle: TOperationHandle;
-    public getProgressUpdate?: boolean;
 
-      constructor(args?: { operationHandle: TOperationHandle; getProgressUpdate?: boolean; });
+      constructor(args?: { operationHandle: TOperationHandle; });
   }
 
 declare class TGetOperationStatusResp {
@@ -123,11 +115,11 @@ declare class TGetOperationStatusResp {
     public sqlState?: string;
     public errorCode?: number;
     public errorMessage?: string;
+    public taskStatus?: string;
     public hasResultSet?: boolean;
-    public progressUpdateResponse?: TProgressUpdateResp;
     public numModifiedRows?: Int64;
 
-      constructor(args?: { status: TStatus; operationState?: number; sqlState?: string; errorCode?: number; errorMessage?: string; hasResultSet?: boolean; progressUpdateResponse?: TProgressUpdateResp; numModifiedRows?: Int64; });
+      constructor(args?: { status: TStatus; operationState?: number; sqlState?: string; errorCode?: number; errorMessage?: string; taskStatus?: string; hasResultSet?: boolean; numModifiedRows?: Int64; });
   }
 
 declare class TCancelOperationReq {

@@ -984,87 +984,14 @@ const TExecuteStatementResp = module.exports.TExecuteStatementResp = class {
   }
 
 };
-const TProgressUpdateResp = module.exports.TProgressUpdateResp = class {
-  constructor(args) {
-    this.progressedPercentage = null;
-    this.footerSummary = null;
-    if (args) {
-      if (args.progressedPercentage !== undefined && args.progressedPercentage !== null) {
-        this.progressedPercentage = args.progressedPercentage;
-      } else {
-        throw new Thrift.TProtocolException(Thrift.TProtocolExceptionType.UNKNOWN, 'Required field progressedPercentage is unset!');
-      }
-      if (args.footerSummary !== undefined && args.footerSummary !== null) {
-        this.footerSummary = args.footerSummary;
-      } else {
-        throw new Thrift.TProtocolException(Thrift.TProtocolExceptionType.UNKNOWN, 'Required field footerSummary is unset!');
-      }
-    }
-  }
-
-  read (input) {
-    input.readStructBegin();
-    while (true) {
-      const ret = input.readFieldBegin();
-      const ftype = ret.ftype;
-      const fid = ret.fid;
-      if (ftype == Thrift.Type.STOP) {
-        break;
-      }
-      switch (fid) {
-        case 3:
-        if (ftype == Thrift.Type.DOUBLE) {
-          this.progressedPercentage = input.readDouble();
-        } else {
-          input.skip(ftype);
-        }
-        break;
-        case 5:
-        if (ftype == Thrift.Type.STRING) {
-          this.footerSummary = input.readString();
-        } else {
-          input.skip(ftype);
-        }
-        break;
-        default:
-          input.skip(ftype);
-      }
-      input.readFieldEnd();
-    }
-    input.readStructEnd();
-    return;
-  }
-
-  write (output) {
-    output.writeStructBegin('TProgressUpdateResp');
-    if (this.progressedPercentage !== null && this.progressedPercentage !== undefined) {
-      output.writeFieldBegin('progressedPercentage', Thrift.Type.DOUBLE, 3);
-      output.writeDouble(this.progressedPercentage);
-      output.writeFieldEnd();
-    }
-    if (this.footerSummary !== null && this.footerSummary !== undefined) {
-      output.writeFieldBegin('footerSummary', Thrift.Type.STRING, 5);
-      output.writeString(this.footerSummary);
-      output.writeFieldEnd();
-    }
-    output.writeFieldStop();
-    output.writeStructEnd();
-    return;
-  }
-
-};
 const TGetOperationStatusReq = module.exports.TGetOperationStatusReq = class {
   constructor(args) {
     this.operationHandle = null;
-    this.getProgressUpdate = null;
     if (args) {
       if (args.operationHandle !== undefined && args.operationHandle !== null) {
         this.operationHandle = new ttypes.TOperationHandle(args.operationHandle);
       } else {
         throw new Thrift.TProtocolException(Thrift.TProtocolExceptionType.UNKNOWN, 'Required field operationHandle is unset!');
-      }
-      if (args.getProgressUpdate !== undefined && args.getProgressUpdate !== null) {
-        this.getProgressUpdate = args.getProgressUpdate;
       }
     }
   }
@@ -1087,13 +1014,9 @@ const TGetOperationStatusReq = module.exports.TGetOperationStatusReq = class {
           input.skip(ftype);
         }
         break;
-        case 2:
-        if (ftype == Thrift.Type.BOOL) {
-          this.getProgressUpdate = input.readBool();
-        } else {
+        case 0:
           input.skip(ftype);
-        }
-        break;
+          break;
         default:
           input.skip(ftype);
       }
@@ -1110,11 +1033,6 @@ const TGetOperationStatusReq = module.exports.TGetOperationStatusReq = class {
       this.operationHandle.write(output);
       output.writeFieldEnd();
     }
-    if (this.getProgressUpdate !== null && this.getProgressUpdate !== undefined) {
-      output.writeFieldBegin('getProgressUpdate', Thrift.Type.BOOL, 2);
-      output.writeBool(this.getProgressUpdate);
-      output.writeFieldEnd();
-    }
     output.writeFieldStop();
     output.writeStructEnd();
     return;
@@ -1128,8 +1046,8 @@ const TGetOperationStatusResp = module.exports.TGetOperationStatusResp = class {
     this.sqlState = null;
     this.errorCode = null;
     this.errorMessage = null;
+    this.taskStatus = null;
     this.hasResultSet = null;
-    this.progressUpdateResponse = null;
     this.numModifiedRows = null;
     if (args) {
       if (args.status !== undefined && args.status !== null) {
@@ -1149,11 +1067,11 @@ const TGetOperationStatusResp = module.exports.TGetOperationStatusResp = class {
       if (args.errorMessage !== undefined && args.errorMessage !== null) {
         this.errorMessage = args.errorMessage;
       }
+      if (args.taskStatus !== undefined && args.taskStatus !== null) {
+        this.taskStatus = args.taskStatus;
+      }
       if (args.hasResultSet !== undefined && args.hasResultSet !== null) {
         this.hasResultSet = args.hasResultSet;
-      }
-      if (args.progressUpdateResponse !== undefined && args.progressUpdateResponse !== null) {
-        this.progressUpdateResponse = new ttypes.TProgressUpdateResp(args.progressUpdateResponse);
       }
       if (args.numModifiedRows !== undefined && args.numModifiedRows !== null) {
         this.numModifiedRows = args.numModifiedRows;
@@ -1207,17 +1125,16 @@ const TGetOperationStatusResp = module.exports.TGetOperationStatusResp = class {
           input.skip(ftype);
         }
         break;
-        case 9:
-        if (ftype == Thrift.Type.BOOL) {
-          this.hasResultSet = input.readBool();
+        case 6:
+        if (ftype == Thrift.Type.STRING) {
+          this.taskStatus = input.readString();
         } else {
           input.skip(ftype);
         }
         break;
-        case 10:
-        if (ftype == Thrift.Type.STRUCT) {
-          this.progressUpdateResponse = new ttypes.TProgressUpdateResp();
-          this.progressUpdateResponse.read(input);
+        case 9:
+        if (ftype == Thrift.Type.BOOL) {
+          this.hasResultSet = input.readBool();
         } else {
           input.skip(ftype);
         }
@@ -1265,14 +1182,14 @@ const TGetOperationStatusResp = module.exports.TGetOperationStatusResp = class {
       output.writeString(this.errorMessage);
       output.writeFieldEnd();
     }
+    if (this.taskStatus !== null && this.taskStatus !== undefined) {
+      output.writeFieldBegin('taskStatus', Thrift.Type.STRING, 6);
+      output.writeString(this.taskStatus);
+      output.writeFieldEnd();
+    }
     if (this.hasResultSet !== null && this.hasResultSet !== undefined) {
       output.writeFieldBegin('hasResultSet', Thrift.Type.BOOL, 9);
       output.writeBool(this.hasResultSet);
-      output.writeFieldEnd();
-    }
-    if (this.progressUpdateResponse !== null && this.progressUpdateResponse !== undefined) {
-      output.writeFieldBegin('progressUpdateResponse', Thrift.Type.STRUCT, 10);
-      this.progressUpdateResponse.write(output);
       output.writeFieldEnd();
     }
     if (this.numModifiedRows !== null && this.numModifiedRows !== undefined) {
