@@ -35,6 +35,22 @@ export interface Capabilities {
   readonly sharedReads: boolean
   /** Types of which the database itself works out exactly the text that digests are made of (`core/row-digest.ts`). */
   readonly digests?: readonly ColumnType['name'][]
+  /** The largest batch of a write that it likes; undefined where the engine's own bounds do. */
+  readonly batch?: BatchBounds
+}
+
+/** Rows of one write, and bytes of their texts: of memory on the way, a few times as much is needed. */
+export interface BatchBounds {
+  readonly rows: number
+  readonly bytes: number
+}
+
+/** What most databases like: large batches, but what comes behind shouldn't wait for long. */
+const BATCH: BatchBounds = { rows: 100_000, bytes: 16 * 1024 * 1024 }
+
+/** How much a write into a database of these capabilities has at the most. */
+export function batchBounds({ batch = BATCH }: Capabilities): BatchBounds {
+  return batch
 }
 
 /** Why a database of these capabilities can't hold a value exactly; undefined where it can. */
@@ -210,6 +226,12 @@ export interface OpenContext {
   readonly progress?: (message: string) => void
 }
 
+/** What a database is looked at with. */
+export interface DiagnoseContext extends OpenContext {
+  /** Those that it is to hold, by their names in it. */
+  readonly tables?: readonly TableSchema[]
+}
+
 /** Plain, validated, cloneable options of one replica: it is opened in a worker thread. */
 export type ConnectorOptions = Readonly<Record<string, unknown>>
 
@@ -240,7 +262,7 @@ export interface Connector {
    * Looks at the database for `merganser doctor`: reach, version, privileges, settings, clock, locks held, ways of
    * staging. Leaves nothing behind, takes no lock. What goes wrong is a finding; it throws nothing but the signal's reason.
    */
-  diagnose?(options: ConnectorOptions, context: OpenContext): AsyncIterable<Finding>
+  diagnose?(options: ConnectorOptions, context: DiagnoseContext): AsyncIterable<Finding>
   /** The database's own type that holds values of a canonical type, for the documentation: `double precision`. */
   heldAs?(type: ColumnType): string
 }

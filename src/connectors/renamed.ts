@@ -2,7 +2,7 @@ import { MerganserError } from '../core/errors.ts'
 import { renamedTable, renamesShape, type Renames } from '../core/renames.ts'
 import type { KeyBatch, RowBatch } from '../core/batch.ts'
 import type { TableSchema } from '../core/table.ts'
-import type { Connector, ConnectorOptions, KeyRange, OpenContext, RangeDigest } from './connector.ts'
+import type { Connector, ConnectorOptions, DiagnoseContext, KeyRange, OpenContext, RangeDigest } from './connector.ts'
 import type { ReplicaStore, StoreMeta, WriteResult } from './connector.ts'
 
 /**
@@ -30,7 +30,9 @@ export function renamed(inner: Connector): Connector {
     ...(inner.settled === undefined ? {} : { settled: (directory) => inner.settled!(directory) }),
     ...(inner.diagnose === undefined
       ? {}
-      : { diagnose: (options, context) => inner.diagnose!(without(options), context) }),
+      : {
+          diagnose: (options, context) => inner.diagnose!(without(options), tablesThere(inner.type, options, context)),
+        }),
     ...(inner.heldAs === undefined ? {} : { heldAs: (type) => inner.heldAs!(type) }),
   }
 }
@@ -45,6 +47,13 @@ function checked(type: string, tables: unknown): Renames {
   if (problem === undefined) return tables as Renames
   const { message, advice } = problem
   throw new MerganserError('BAD_CONFIG', `${type}: ${message}`, advice === undefined ? {} : { advice })
+}
+
+/** The same with the tables as they are called in the database. */
+function tablesThere(type: string, options: ConnectorOptions, context: DiagnoseContext): DiagnoseContext {
+  const renames = renamesOf(type, options)
+  if (context.tables === undefined || renames === undefined) return context
+  return { ...context, tables: context.tables.map((table) => renamedTable(table, renames)) }
 }
 
 function without({ tables, ...rest }: ConnectorOptions): ConnectorOptions {

@@ -2,7 +2,7 @@ import { MerganserError } from '../../core/errors.ts'
 import { postgresCapabilities } from './capabilities.ts'
 import { typeSql } from './layout.ts'
 import { readUrl, type Target } from './url.ts'
-import type { Connector, ConnectorOptions, Finding, OpenContext, ReplicaStore } from '../connector.ts'
+import type { Connector, ConnectorOptions, DiagnoseContext, Finding, OpenContext, ReplicaStore } from '../connector.ts'
 
 /** The options of a replica of type `postgres`, with their defaults. */
 export interface PostgresOptions {
@@ -96,7 +96,7 @@ function connectOptions(options: PostgresOptions, context: OpenContext) {
   }
 }
 
-async function* diagnose(raw: ConnectorOptions, context: OpenContext): AsyncGenerator<Finding> {
+async function* diagnose(raw: ConnectorOptions, context: DiagnoseContext): AsyncGenerator<Finding> {
   let target: Target
   let options: PostgresOptions
   try {
@@ -115,7 +115,7 @@ async function* diagnose(raw: ConnectorOptions, context: OpenContext): AsyncGene
     return
   }
   const { findings } = await import('./diagnose.ts')
-  yield* findings(target, connectOptions(options, context))
+  yield* findings(target, connectOptions(options, context), context.tables ?? [])
 }
 
 /** A PostgreSQL server of the user's, version 12 or newer. */

@@ -1,7 +1,8 @@
-import type { MerganserError } from '../../core/errors.ts'
+import type { TableSchema } from '../../core/table.ts'
+import { ok, problem } from '../findings.ts'
 import { connectTo, isPooled, nameOf, pooled, unusable, type ConnectOptions, type ServerFacts } from './connect.ts'
 import { faultOf } from './faults.ts'
-import { quoted } from './layout.ts'
+import { tableFindings } from './diagnose-tables.ts'
 import { holderOf, lockOf } from './meta.ts'
 import { isLocal } from './tls.ts'
 import type { Session } from './session.ts'
@@ -14,7 +15,11 @@ const NEWEST_MAJOR = 18
 const SKEW_MILLISECONDS = 2000
 
 /** Looks at a server for `merganser doctor`; `Connector.diagnose` says what that means. */
-export async function* findings(target: Target, options: ConnectOptions): AsyncGenerator<Finding> {
+export async function* findings(
+  target: Target,
+  options: ConnectOptions,
+  tables: readonly TableSchema[],
+): AsyncGenerator<Finding> {
   let session: Session | undefined
   try {
     const connected = await connectTo(target, options)
@@ -27,7 +32,7 @@ export async function* findings(target: Target, options: ConnectOptions): AsyncG
       return
     }
     yield* settings(session, connected.facts)
-    yield* privileges(session, options.schema)
+    yield* tableFindings(session, options.schema, tables)
     yield await clock(session)
     yield await lock(session, options.schema)
   } catch (error) {
@@ -38,13 +43,6 @@ export async function* findings(target: Target, options: ConnectOptions): AsyncG
   }
 }
 
-function problem(check: string, error: MerganserError): Finding {
-  const { message, advice, code } = error
-  const fault = code === 'BAD_CONFIG' ? 'configuration' : 'database'
-  return { level: 'problem', check, message, fault, ...(advice === undefined ? {} : { advice }) }
-}
-
-const ok = (check: string, message: string): Finding => ({ level: 'ok', check, message })
 const warning = (check: string, message: string, advice: string): Finding => ({
   level: 'warning',
   check,
@@ -91,55 +89,6 @@ async function* settings(session: Session, facts: ServerFacts): AsyncGenerator<F
     yield ok('settings', `synchronous_commit is ${commit}; sessions of Merganser set it on`)
   }
   if (fsync === 'on' && pageWrites === 'on') yield ok('settings', 'what is committed is on disk')
-}
-
-async function* privileges(session: Session, schema: string): AsyncGenerator<Finding> {
-  const meta = `${quoted(schema)}.merganser_meta`
-  const { rows } = await session.query(
-    `SELECT has_schema_privilege($1, 'USAGE')::text, has_schema_privilege($1, 'CREATE')::text,
-      (to_regclass($2) IS NOT NULL)::text, has_database_privilege(current_database(), 'TEMPORARY')::text`,
-    [schema, meta],
-  )
-  const [usage, create, hasMeta, temporary] = rows[0]!
-  const lacks = (message: string, advice: string): Finding => ({
-    level: 'problem',
-    check: 'privileges',
-    message,
-    advice,
-  })
-  let fine = true
-  if (usage !== 'true') {
-    yield lacks(`the user may not use the schema ${schema}`, `GRANT USAGE, CREATE ON SCHEMA ${schema}`)
-    return
-  }
-  if (create !== 'true') {
-    fine = false
-    yield hasMeta === 'true'
-      ? warning('privileges', `the user can't create tables in the schema ${schema}`, 'new tables need that privilege')
-      : lacks(`the user can't create tables in the schema ${schema}`, `GRANT CREATE ON SCHEMA ${schema}`)
-  }
-  if (temporary !== 'true') {
-    fine = false
-    yield lacks("the user can't create temporary tables", 'GRANT TEMPORARY ON DATABASE')
-  }
-  for (const name of hasMeta === 'true' ? await withoutPrivileges(session, schema) : []) {
-    fine = false
-    yield lacks(`the user may not read and write ${name}`, 'GRANT SELECT, INSERT, UPDATE ON it')
-  }
-  if (fine) yield ok('privileges', 'what is needed')
-}
-
-/** Tables that look like ours, by their tombstone column, and `merganser_meta`. */
-async function withoutPrivileges(session: Session, schema: string): Promise<string[]> {
-  const { rows } = await session.query(
-    `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND (c.relname = 'merganser_meta' OR EXISTS (
-        SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'deleted_stamp'))
-      AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-        AND has_table_privilege(c.oid, 'UPDATE')) ORDER BY 1 LIMIT 10`,
-    [schema],
-  )
-  return rows.map((row) => row[0]!)
 }
 
 async function clock(session: Session): Promise<Finding> {

@@ -32,7 +32,12 @@ const KINDS: readonly (readonly [RegExp, ErrorCode, string, string?])[] = [
   [/^57014$/, 'TIME_LIMIT', 'a statement took longer than its time limit'],
   [/^42P01$/, 'SCHEMA_MISMATCH', "a table isn't there"],
   [/^(?:42703|42804|42P10)$/, 'SCHEMA_MISMATCH', 'a table has another shape'],
-  [/^28/, 'DATABASE_REFUSED', 'PostgreSQL refuses the user or the password'],
+  [
+    /^28/,
+    'DATABASE_REFUSED',
+    'PostgreSQL refuses the user or the password',
+    'correct them in the url; pg_hba.conf of the server says who may connect from where',
+  ],
   [
     /^42501$/,
     'DATABASE_REFUSED',
@@ -47,7 +52,7 @@ const KINDS: readonly (readonly [RegExp, ErrorCode, string, string?])[] = [
   ],
   [/^3F000$/, 'SCHEMA_MISMATCH', "a schema isn't there", 'create it'],
   [/^0A000$/, 'DATABASE_REFUSED', 'PostgreSQL lacks something that is needed'],
-  [/^3D000$/, 'DATABASE_REFUSED', "the database isn't there"],
+  [/^3D000$/, 'DATABASE_REFUSED', "the database isn't there", 'create it, or name another one in the url'],
 ]
 
 /** What an error of `pg` means to the engine. The server's own text is left out: it may hold values. */

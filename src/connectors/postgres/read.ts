@@ -1,6 +1,6 @@
 import { keyAt, type KeyBatch, type RowBatch } from '../../core/batch.ts'
 import { misfit, type Capabilities } from '../connector.ts'
-import { decodeRows } from './copy-decode.ts'
+import { CopyDecoder } from './copy-decode.ts'
 import { sqlState } from './faults.ts'
 import { RowColumns } from './row-columns.ts'
 import { afterSetting, upToSetting, type TableStatements } from './statements.ts'
@@ -62,7 +62,10 @@ export async function* scanTable(
   try {
     await session.query('BEGIN READ ONLY')
     for (const setting of settings) await session.query('SELECT set_config($1, $2, true)', setting)
-    yield* decodeRows(schema, session.copyOut(statements.scan(after.length, upTo.length)), SCAN_BYTES)
+    const decoder = new CopyDecoder(schema, SCAN_BYTES)
+    yield* session.copyOut(statements.scan(after.length, upTo.length), decoder.take)
+    const last = decoder.end()
+    if (last !== undefined) yield last
     await session.query('COMMIT')
   } catch (error) {
     if (sqlState(error) !== '42P01') throw error

@@ -1,5 +1,5 @@
 import { canonicalText, isCanonical } from './canonical.ts'
-import { TextColumnBuilder, type RowBatch } from '../../core/batch.ts'
+import { TextColumnBuilder, type RowBatch, type TextColumn } from '../../core/batch.ts'
 import type { TableSchema } from '../../core/table.ts'
 import type { ColumnType } from '../../core/types.ts'
 
@@ -24,20 +24,27 @@ export class RowColumns {
     this.#columns = this.#types.map(() => new TextColumnBuilder(256))
   }
 
-  /** A row of a binary COPY, behind its field count. */
-  pushBinary(data: Buffer, at: number): void {
-    for (let c = 0; c < this.#columns.length; c++) {
-      const length = data.readInt32BE(at)
+  /** A row of a binary COPY, behind its field count; gives where it ends. */
+  pushBinary(data: Buffer, start: number): number {
+    const columns = this.#columns
+    const types = this.#types
+    let at = start
+    for (let c = 0; c < columns.length; c++) {
+      const length = (data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!
       at += 4
-      const type = this.#types[c]
-      const column = this.#columns[c]!
-      if (length < 0) column.push(null)
-      else if (type === undefined) column.pushBytes(data, at, at + length)
+      const column = columns[c]!
+      if (length < 0) {
+        column.push(null)
+        continue
+      }
+      const type = types[c]
+      if (type === undefined) column.pushBytes(data, at, at + length)
       else column.push(canonicalText(type, data.toString('utf8', at, at + length)))
-      if (length > 0) at += length
-      this.bytes += 4 + Math.max(0, length)
+      at += length
     }
+    this.bytes += at - start
     this.rows++
+    return at
   }
 
   /** A row of a query whose columns are read as texts. */
@@ -51,7 +58,17 @@ export class RowColumns {
   }
 
   build(): RowBatch {
-    const all = this.#columns.map((column) => column.build())
+    return this.#batch(this.#columns.map((column) => column.build()))
+  }
+
+  /** What `build` gives; then it is empty. */
+  take(): RowBatch {
+    const batch = this.#batch(this.#columns.map((column) => column.take()))
+    this.rows = this.bytes = 0
+    return batch
+  }
+
+  #batch(all: readonly TextColumn[]): RowBatch {
     const cells = all.slice(this.#keys, -1)
     return {
       rows: this.rows,

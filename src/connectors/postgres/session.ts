@@ -1,5 +1,6 @@
 import type { Client, QueryArrayResult } from 'pg'
 import { MerganserError } from '../../core/errors.ts'
+import type { TakeMessage } from './copy-out.ts'
 import { faultOf } from './faults.ts'
 import { quoted } from './layout.ts'
 import type { Tls } from './tls.ts'
@@ -30,6 +31,8 @@ export interface SessionConfig {
 const GRACE = 10_000
 /** A scan must go on by that many bytes within the time limit of a statement. */
 const SCAN_STEP = 64 * 1024
+/** Things that are made of a scan ahead of its reader. */
+const SCAN_AHEAD = 2
 
 /** Everything that decides how values are written and read, whatever the server's own settings are. */
 const settings = ({ schema = 'public', statementMilliseconds }: SessionConfig): string =>
@@ -190,35 +193,22 @@ export class Session {
   }
 
   /**
-   * The bytes of a COPY … TO STDOUT, as they come. The time limit of a statement is that of a step of it, not counting
-   * what the reader takes.
+   * What `take` makes of the messages of a COPY … TO STDOUT; a few are made ahead of the reader. The time limit of a
+   * statement is that of a step of it, not counting what the reader takes.
    */
-  async *copyOut(text: string): AsyncGenerator<Buffer> {
+  async *copyOut<T>(text: string, take: TakeMessage<T>): AsyncGenerator<T> {
     this.#check()
-    const { to } = await import('pg-copy-streams')
-    const stream = this.#client.query(to(text))
-    const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-    let waited = 0
-    let bytes = 0
+    const { CopyOut } = await import('./copy-out.ts')
+    const copy = this.#client.query(new CopyOut(text, SCAN_AHEAD, take))
     try {
       for (;;) {
-        const began = performance.now()
-        const timer = this.#limit(waited)
-        const next = await pieces.next().finally(() => {
-          clearTimeout(timer)
-        })
-        if (next.done === true) return
-        waited += performance.now() - began
-        bytes += next.value.length
-        if (bytes >= SCAN_STEP) waited = bytes = 0
-        yield next.value
+        const stop = copy.waits ? this.#limitSteps(copy) : undefined
+        const made = await copy.next().finally(stop)
+        if (made === undefined) return
+        yield made
       }
     } catch (error) {
       throw this.#failed(error)
-    } finally {
-      // pg's own limit of a query ends with its callback, which the stream of a COPY doesn't call: its timer would
-      // keep the process alive, and fail a stream that has ended.
-      ;(stream as unknown as { callback?: () => void }).callback?.()
     }
   }
 
@@ -260,13 +250,31 @@ export class Session {
     if (this.#lost !== undefined) throw this.#lost
   }
 
-  #limit(waited = 0): NodeJS.Timeout {
-    return setTimeout(
-      () => {
-        this.destroy()
-      },
-      Math.max(1, waitLimit(this.#config) - waited),
-    )
+  #limit(): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.destroy()
+    }, waitLimit(this.#config))
+  }
+
+  /** Cuts the connection where a COPY doesn't go on; gives what ends that. */
+  #limitSteps(copy: { readonly bytes: number }): () => void {
+    let before = copy.bytes
+    let timer = setTimeout(check, waitLimit(this.#config))
+    const cut = (): void => {
+      this.destroy()
+    }
+    const again = (): NodeJS.Timeout => setTimeout(check, waitLimit(this.#config))
+    function check(): void {
+      if (copy.bytes - before < SCAN_STEP) {
+        cut()
+        return
+      }
+      before = copy.bytes
+      timer = again()
+    }
+    return () => {
+      clearTimeout(timer)
+    }
   }
 
   #failed(error: unknown): unknown {

@@ -26,6 +26,15 @@ export async function ensureShape(session: Session, layout: TableLayout): Promis
   })
 }
 
+/** Looks only: whether the table is there. Throws SCHEMA_MISMATCH where it has another shape. */
+export async function hasShape(session: Session, layout: TableLayout): Promise<boolean> {
+  const kind = await relation(session, layout, layout.name)
+  if (kind === undefined) return false
+  if (kind !== 'r' && kind !== 'p') throw mismatch(layout, [`${layout.name} is no table there`])
+  await verify(session, layout)
+  return true
+}
+
 async function relation(session: Session, layout: TableLayout, name: string): Promise<string | undefined> {
   return (await session.query(RELATION, [layout.namespace, name])).rows[0]?.[0] ?? undefined
 }
