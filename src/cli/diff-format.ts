@@ -1,6 +1,6 @@
-import { RowBatchBuilder, type StampedRow } from '../core/batch.ts'
+import { RowBatchBuilder, type StampedCell, type StampedRow } from '../core/batch.ts'
 import type { TableSchema } from '../core/table.ts'
-import type { Difference } from '../verify/difference.ts'
+import { isUnstamped, type Difference } from '../verify/difference.ts'
 import { formatOf, jsonOf, type Shown } from './query-format.ts'
 
 /** Writes differences as text. */
@@ -20,7 +20,12 @@ export function diffFormatOf(
 
 /** What a difference is called, from the names of the replicas. */
 export function kindText({ kind, moving }: Difference, [left, right]: readonly [string, string]): string {
-  const named = { 'left-only': `only ${left}`, 'right-only': `only ${right}`, stamps: 'stamps only' }
+  const named = {
+    'left-only': `only ${left}`,
+    'right-only': `only ${right}`,
+    stamps: 'stamps only',
+    unstamped: 'without stamps',
+  }
   const text = kind in named ? named[kind as keyof typeof named] : kind
   return moving ? `${text}, moving` : text
 }
@@ -71,7 +76,7 @@ class DiffColumns implements DiffFormat {
     })
     const lines = columns.map((c) => {
       const [a, b] = [left?.cells[c] ?? null, right?.cells[c] ?? null]
-      return line(this.#table.values[c]!.name, valueOf(a), valueOf(b), a?.stamp ?? null, b?.stamp ?? null)
+      return line(this.#table.values[c]!.name, valueOf(a), valueOf(b), stampOf(a), stampOf(b))
     })
     const deleted = [left?.deleted ?? null, right?.deleted ?? null] as const
     if (deleted[0] !== deleted[1]) lines.push(line('(deleted)', ...deleted.map(deletedText), ...deleted))
@@ -88,8 +93,13 @@ const batchValue =
   (batch) =>
     batch.values[c]!
 
-function valueOf(cell: { readonly value: string | null } | null): string | null {
+function valueOf(cell: StampedCell | null): string | null {
   return cell === null ? null : cell.value
+}
+
+/** Of a value without a stamp there is none to show. */
+function stampOf(cell: StampedCell | null): string | null {
+  return cell === null || isUnstamped(cell) ? null : cell.stamp
 }
 
 function deletedText(stamp: string | null): string | null {
@@ -119,7 +129,7 @@ class DiffLines implements DiffFormat {
   }
 
   #line(difference: Difference): string {
-    const { key, kind, moving, columns, foreign, left, right } = difference
+    const { key, kind, moving, columns, foreign, unstamped, left, right } = difference
     const { key: keyColumns, values } = this.#table
     const names = (numbers: readonly number[]) => JSON.stringify(numbers.map((c) => values[c]!.name))
     const keys = keyColumns.map(({ name, type }, c) => `${JSON.stringify(name)}:${jsonOf(type.name, key[c]!)}`)
@@ -129,6 +139,7 @@ class DiffLines implements DiffFormat {
       `"moving":${String(moving)}`,
       `"columns":${names(columns)}`,
       `"foreign":${names(foreign)}`,
+      `"unstamped":${names(unstamped)}`,
       `${JSON.stringify(this.#sides[0])}:${this.#rowOf(left, columns)}`,
       `${JSON.stringify(this.#sides[1])}:${this.#rowOf(right, columns)}`,
     ]
@@ -145,7 +156,7 @@ class DiffLines implements DiffFormat {
     const values = held.map(
       ({ column: { name, type }, cell }) => `${JSON.stringify(name)}:${jsonOf(type.name, cell.value)}`,
     )
-    const stamps = held.map(({ column, cell }) => `${JSON.stringify(column.name)}:${JSON.stringify(cell.stamp)}`)
+    const stamps = held.map(({ column, cell }) => `${JSON.stringify(column.name)}:${JSON.stringify(stampOf(cell))}`)
     return `{"values":{${values.join(',')}},"stamps":{${stamps.join(',')}},"deleted":${JSON.stringify(row.deleted)}}`
   }
 }

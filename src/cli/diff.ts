@@ -61,6 +61,8 @@ Differences:
   only A, only B   the row exists in one database; in the other one it is absent or deleted
   different        a column shows another value; its stamps say which is newer
   foreign          a column holds another value under an equal stamp: somebody wrote past Merganser
+  without stamps   a database holds values without stamps: somebody wrote them there by hand. Where both hold the
+                   same values without stamps there is no difference
   stamps only      both show the same, perhaps no row at all, under other stamps: the same value written twice, or
                    a deletion that one database hasn't heard of. Counted apart; --values-only passes over them
   … , moving       it still changed while it was looked at again
@@ -182,6 +184,7 @@ function summary(tally: Tally, { count, tally: kinds }: Shown, [left, right]: re
     ...some(found['right-only'], `only in ${right}`),
     ...some(found.different, 'different'),
     ...some(found.foreign, 'foreign'),
+    ...some(found.unstamped, 'without stamps'),
     ...some(found.stamps, 'in stamps only'),
     ...some(moving, 'of them moving'),
     ...some(tally.settled, 'settled meanwhile'),

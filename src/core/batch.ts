@@ -1,4 +1,5 @@
 import type { Row } from './row.ts'
+import { roomFor } from './spare-buffers.ts'
 import { TIME_TEXT_LENGTH, writeTime, type Stamp } from './stamp.ts'
 import type { TableSchema } from './table.ts'
 
@@ -86,6 +87,7 @@ export class TextColumnBuilder {
   #bytes: Buffer
   #ends: Uint32Array
   #nulls: Uint8Array | undefined
+  #sawNull = false
   #rows = 0
   #used = 0
 
@@ -103,6 +105,7 @@ export class TextColumnBuilder {
     if (text === null) {
       this.#nulls ??= new Uint8Array(this.#ends.length)
       this.#nulls[this.#rows] = 1
+      this.#sawNull = true
     } else {
       const most = text.length * 3
       if (this.#used + most > this.#bytes.length) this.#growBytes(most)
@@ -161,7 +164,23 @@ export class TextColumnBuilder {
       bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length),
       ends: this.#ends.slice(0, this.#rows),
     }
-    return this.#nulls === undefined ? column : { ...column, nulls: this.#nulls.slice(0, this.#rows) }
+    return this.#sawNull ? { ...column, nulls: this.#nulls!.slice(0, this.#rows) } : column
+  }
+
+  /** What `build` gives, in buffers of `roomFor`; then it is empty, and keeps the room that it has. */
+  take(): TextColumn {
+    const rows = this.#rows
+    const bytes = new Uint8Array(roomFor(this.#used), 0, this.#used)
+    bytes.set(this.#bytes.subarray(0, this.#used))
+    const ends = new Uint32Array(roomFor(rows * 4), 0, rows)
+    ends.set(this.#ends.subarray(0, rows))
+    this.#rows = this.#used = 0
+    if (!this.#sawNull) return { bytes, ends }
+    const nulls = new Uint8Array(roomFor(rows), 0, rows)
+    nulls.set(this.#nulls!.subarray(0, rows))
+    this.#nulls!.fill(0, 0, rows)
+    this.#sawNull = false
+    return { bytes, ends, nulls }
   }
 
   #growRows(): void {

@@ -1,5 +1,6 @@
 import type { RowBatch } from '../core/batch.ts'
 import { MerganserError } from '../core/errors.ts'
+import { giveBack } from '../core/spare-buffers.ts'
 import type { Connector, ReplicaStore } from '../connectors/connector.ts'
 import type { Port } from '../environment/environment.ts'
 import { buffersOf, toWire, type Request, type Response } from './protocol.ts'
@@ -27,7 +28,37 @@ export function hostStores(port: Port, loadConnector: (type: string) => Promise<
 
 interface HostedStore {
   readonly store: ReplicaStore
-  readonly scans: Map<number, AsyncIterator<RowBatch>>
+  readonly scans: Map<number, ScanAhead>
+}
+
+/** A scan of which the next batch is made before it is asked for. */
+class ScanAhead {
+  readonly #batches: AsyncIterator<RowBatch>
+  #next: Promise<IteratorResult<RowBatch>> | undefined
+
+  constructor(batches: AsyncIterable<RowBatch>) {
+    this.#batches = batches[Symbol.asyncIterator]()
+    this.#ask()
+  }
+
+  async next(): Promise<RowBatch | undefined> {
+    const next = await (this.#next ?? this.#batches.next())
+    this.#next = undefined
+    if (next.done === true) return undefined
+    this.#ask()
+    return next.value
+  }
+
+  async stop(): Promise<void> {
+    await this.#next?.catch(() => undefined)
+    await this.#batches.return?.()
+  }
+
+  #ask(): void {
+    this.#next = this.#batches.next()
+    // Who asks for it hears of it; until then it isn't unhandled.
+    this.#next.catch(() => undefined)
+  }
 }
 
 function isBatch(value: unknown): value is RowBatch {
@@ -75,17 +106,17 @@ async function carryOut(
       return (await store.splitKeys?.(request.table, request.parts)) ?? []
     case 'scanStart': {
       const { table, afterKey, upToKey } = request
-      scans.set(request.scan, store.scanRows(table, afterKey, upToKey)[Symbol.asyncIterator]())
+      scans.set(request.scan, new ScanAhead(store.scanRows(table, afterKey, upToKey)))
       return undefined
     }
     case 'scanNext': {
+      giveBack(request.spare)
       const next = await scans.get(request.scan)?.next()
-      if (next !== undefined && next.done !== true) return next.value
-      scans.delete(request.scan)
-      return undefined
+      if (next === undefined) scans.delete(request.scan)
+      return next
     }
     case 'scanStop':
-      await scans.get(request.scan)?.return?.()
+      await scans.get(request.scan)?.stop()
       scans.delete(request.scan)
       return undefined
     case 'close':

@@ -3,7 +3,15 @@ import { MerganserError } from '../core/errors.ts'
 import type { TableSchema } from '../core/table.ts'
 import type { KeyRange, RangeDigest, StoreMeta, WriteResult } from '../connectors/connector.ts'
 import type { Thread, Threads } from '../environment/environment.ts'
-import { fromWire, portable, type CallName, type Calls, type OpenRequest, type Response } from './protocol.ts'
+import {
+  fromWire,
+  ownBuffers,
+  portable,
+  type CallName,
+  type Calls,
+  type OpenRequest,
+  type Response,
+} from './protocol.ts'
 
 interface Waiting {
   readonly replica: string
@@ -41,12 +49,13 @@ class HostThread {
     call: CallName,
     body: object,
     progress: (message: string) => void,
+    transfer?: readonly ArrayBuffer[],
   ): Promise<unknown> {
     if (this.#ended) return Promise.reject(lost(replica))
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
       this.#waiting.set(id, { replica, resolve, reject, progress })
-      this.#thread.post({ ...body, id, store, call })
+      this.#thread.post({ ...body, id, store, call }, transfer)
     })
   }
 
@@ -136,6 +145,10 @@ export class RemoteStore {
     return this.#call('splitKeys', { table, parts })
   }
 
+  /**
+   * The batches may be released: their buffers then go back to the thread. The next batch is made there while this one
+   * is read.
+   */
   async *scanRows(
     table: TableSchema,
     afterKey?: readonly string[],
@@ -145,14 +158,20 @@ export class RemoteStore {
     const bounds = { ...(afterKey === undefined ? {} : { afterKey }), ...(upToKey === undefined ? {} : { upToKey }) }
     await this.#call('scanStart', { scan, table, ...bounds })
     let ended = false
+    let spare: ArrayBuffer[] = []
     try {
       for (;;) {
-        const batch = await this.#call('scanNext', { scan })
+        const given = spare
+        spare = []
+        const batch = await this.#call('scanNext', { scan, spare: given }, given)
         if (batch === undefined) {
           ended = true
           return
         }
-        yield batch
+        const release = () => {
+          spare.push(...ownBuffers(batch))
+        }
+        yield { ...batch, release }
       }
     } finally {
       if (!ended) await this.#call('scanStop', { scan }).catch(() => undefined)
@@ -172,8 +191,14 @@ export class RemoteStore {
     return this.#closed
   }
 
-  #call<Name extends CallName>(name: Name, body: Calls[Name]['takes']): Promise<Calls[Name]['gives']> {
-    return this.#host.call(this.#number, this.#replica, name, body, this.#progress) as Promise<Calls[Name]['gives']>
+  #call<Name extends CallName>(
+    name: Name,
+    body: Calls[Name]['takes'],
+    transfer?: readonly ArrayBuffer[],
+  ): Promise<Calls[Name]['gives']> {
+    return this.#host.call(this.#number, this.#replica, name, body, this.#progress, transfer) as Promise<
+      Calls[Name]['gives']
+    >
   }
 }
 

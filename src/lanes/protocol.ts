@@ -1,5 +1,6 @@
 import type { KeyBatch, RowBatch, TextColumn } from '../core/batch.ts'
 import { ErrorCodes, MerganserError, type ErrorCode, type Place } from '../core/errors.ts'
+import { isRoom } from '../core/spare-buffers.ts'
 import type { TableSchema } from '../core/table.ts'
 import type { ConnectorOptions, KeyRange, Owner, RangeDigest, StoreMeta, WriteResult } from '../connectors/connector.ts'
 
@@ -32,7 +33,8 @@ export interface Calls {
     takes: { scan: number; table: TableSchema; afterKey?: readonly string[]; upToKey?: readonly string[] }
     gives: undefined
   }
-  scanNext: { takes: { scan: number }; gives: RowBatch | undefined }
+  /** `spare`: buffers of the batches before, which nobody reads any more. */
+  scanNext: { takes: { scan: number; spare: readonly ArrayBuffer[] }; gives: RowBatch | undefined }
   scanStop: { takes: { scan: number }; gives: undefined }
   close: { takes: object; gives: undefined }
 }
@@ -109,10 +111,24 @@ function isWhole({ buffer, byteLength }: Uint8Array | Uint32Array): boolean {
 
 /** The buffers of a batch that may be given away: those that are nobody else's. */
 export function buffersOf(batch: RowBatch): ArrayBuffer[] {
+  return allBuffers(
+    batch,
+    ({ buffer, byteOffset, byteLength }) => isRoom(buffer) || (byteOffset === 0 && byteLength === buffer.byteLength),
+  )
+}
+
+/** All buffers of a batch that came from a thread: they are nobody else's. */
+export function ownBuffers(batch: RowBatch): ArrayBuffer[] {
+  return allBuffers(batch, () => true)
+}
+
+type Bytes = (Uint8Array | Uint32Array) & { readonly buffer: ArrayBuffer }
+
+function allBuffers(batch: RowBatch, mayGo: (bytes: Bytes) => boolean): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>()
   const add = (array: Uint8Array | Uint32Array | undefined) => {
     if (array === undefined || !(array.buffer instanceof ArrayBuffer) || array.buffer.byteLength === 0) return
-    if (array.byteOffset === 0 && array.byteLength === array.buffer.byteLength) buffers.add(array.buffer)
+    if (mayGo(array as Bytes)) buffers.add(array.buffer)
   }
   const columns: readonly TextColumn[] = [...batch.keys, ...batch.values, ...batch.stamps, batch.deleted]
   for (const column of columns) {

@@ -1,9 +1,9 @@
-import { keyAt, rowAt, type RowBatch } from '../core/batch.ts'
+import { keyAt, type RowBatch } from '../core/batch.ts'
 import type { TableSchema } from '../core/table.ts'
 import type { KeyRange } from '../connectors/connector.ts'
 import { equalRun, pairsOf, type Pairs } from './align.ts'
 import { compareKeys, RowStream } from './align-stream.ts'
-import type { Compared, Pair } from './classify.ts'
+import { rowOfSide, type Compared, type Pair } from './classify.ts'
 import type { Side, Tally } from './difference.ts'
 
 /**
@@ -56,8 +56,8 @@ function nextPair(left: RowStream, right: RowStream, table: TableSchema, tally: 
   const { batch: b } = right
   const order = a === undefined ? 1 : b === undefined ? -1 : compareKeys(table, keyAt(a, left.row), keyAt(b, right.row))
   const pair = {
-    left: order <= 0 ? rowAt(a!, left.row++) : undefined,
-    right: order >= 0 ? rowAt(b!, right.row++) : undefined,
+    left: order <= 0 ? rowOfSide(a!, left.row++, left.replica) : undefined,
+    right: order >= 0 ? rowOfSide(b!, right.row++, right.replica) : undefined,
   }
   count(tally, 1, order <= 0 ? 1 : 0, order >= 0 ? 1 : 0)
   return pair

@@ -15,6 +15,7 @@ export function compareKeys(table: TableSchema, a: readonly string[], b: readonl
 
 /** The rows of a range of one side, in key order, with a place in them; the next batch is read meanwhile. */
 export class RowStream {
+  readonly replica: string
   readonly #table: TableSchema
   readonly #upTo: readonly string[] | undefined
   readonly #batches: AsyncIterator<RowBatch>
@@ -25,7 +26,8 @@ export class RowStream {
   row = 0
   rows = 0
 
-  constructor({ store }: Side, table: TableSchema, { after, upTo }: KeyRange) {
+  constructor({ name, store }: Side, table: TableSchema, { after, upTo }: KeyRange) {
+    this.replica = name
     this.#table = table
     this.#upTo = upTo
     this.#batches = store.scanRows(table, after, upTo)[Symbol.asyncIterator]()

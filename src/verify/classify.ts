@@ -1,5 +1,5 @@
-import { joinStamped, type StampedRow } from '../core/batch.ts'
-import type { Difference } from './difference.ts'
+import { joinStamped, keyAt, textAt, type RowBatch, type StampedCell, type StampedRow } from '../core/batch.ts'
+import { isUnstamped, unstamped, type Difference } from './difference.ts'
 
 /** What is compared of two rows. */
 export interface Compared {
@@ -13,14 +13,32 @@ export interface Pair {
   readonly right: StampedRow | undefined
 }
 
-/** A row in normal form; undefined where nothing of it is left. */
+/**
+ * Row `i` of a batch from a replica's database. Values that stand there without a stamp are cells of it, with the stamp
+ * `unstamped`; of a row that has neither stamps nor a tombstone all columns are.
+ */
+export function rowOfSide(batch: RowBatch, i: number, replica: string): StampedRow {
+  const deleted = textAt(batch.deleted, i)
+  const stamps = batch.stamps.map((column) => textAt(column, i))
+  const bare = deleted === null && stamps.every((stamp) => stamp === null)
+  const cells = stamps.map((stamp, c): StampedCell | null => {
+    const value = textAt(batch.values[c]!, i)
+    if (stamp !== null) return { value, stamp }
+    return bare || value !== null ? { value, stamp: unstamped(replica) } : null
+  })
+  return { key: keyAt(batch, i), cells, deleted }
+}
+
+/** A row in normal form, of which values without stamps stay; undefined where nothing of it is left. */
 export function normalRow(row: StampedRow | undefined): StampedRow | undefined {
   if (row === undefined) return undefined
-  const normal = joinStamped(undefined, row)
+  const { key, cells, deleted } = joinStamped(undefined, row)
+  const kept = cells.map((cell, c) => cell ?? (isUnstamped(row.cells[c]!) ? row.cells[c]! : null))
+  const normal = { key, cells: kept, deleted }
   return normal.deleted === null && !exists(normal) ? undefined : normal
 }
 
-/** Whether there is a row for people: it has a register. */
+/** Whether there is a row for people: it has a register, or a value without a stamp. */
 export function exists(row: StampedRow | undefined): boolean {
   return row?.cells.some((cell) => cell !== null) ?? false
 }
@@ -33,17 +51,21 @@ export function classify(pair: Pair, { columns, valuesOnly }: Compared): Omit<Di
   const shown: number[] = []
   const stamped: number[] = []
   const foreign: number[] = []
+  const bare: number[] = []
   for (const c of columns) {
     const a = left?.cells[c] ?? null
     const b = right?.cells[c] ?? null
     const otherValue = (a?.value ?? null) !== (b?.value ?? null)
-    const sameStamp = a !== null && b !== null && a.stamp === b.stamp
+    const neither = isUnstamped(a) && isUnstamped(b)
+    const sameStamp = neither || (a !== null && b !== null && a.stamp === b.stamp)
     if (otherValue) shown.push(c)
-    if (otherValue && sameStamp) foreign.push(c)
+    if (otherValue && sameStamp && !neither) foreign.push(c)
     if (!sameStamp && (a !== null || b !== null)) stamped.push(c)
+    if ((otherValue || !sameStamp) && (isUnstamped(a) || isUnstamped(b))) bare.push(c)
   }
   const differing = valuesOnly ? shown : columns.filter((c) => shown.includes(c) || stamped.includes(c))
-  const difference = { key, left, right, columns: differing, foreign }
+  const difference = { key, left, right, columns: differing, foreign, unstamped: bare }
+  if (bare.length > 0 && !valuesOnly) return { ...difference, kind: 'unstamped' }
   const here = exists(left)
   if (here !== exists(right)) {
     const row = here ? left : right

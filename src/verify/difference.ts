@@ -1,4 +1,5 @@
-import type { StampedRow } from '../core/batch.ts'
+import type { StampedCell, StampedRow } from '../core/batch.ts'
+import { timeText, TIME_TEXT_LENGTH } from '../core/stamp.ts'
 import type { Environment } from '../environment/environment.ts'
 import type { Capabilities, ReplicaStore } from '../connectors/connector.ts'
 
@@ -10,16 +11,36 @@ export interface Side {
   readonly capabilities: Capabilities
 }
 
+const UNSTAMPED = timeText(0n)
+
+/**
+ * The stamp of a value that stands in a replica's database without one: somebody wrote it there by hand. It counts as
+ * stamped at the beginning of time by that replica.
+ */
+export function unstamped(replica: string): string {
+  return `${UNSTAMPED}@${replica}`
+}
+
+/** Whether a cell of a difference has no stamp in its database. */
+export function isUnstamped(cell: StampedCell | null): boolean {
+  return cell !== null && cell.stamp.startsWith(UNSTAMPED) && cell.stamp[TIME_TEXT_LENGTH] === '@'
+}
+
 /**
  * How the two rows of a key differ, the first that applies:
+ * - 'unstamped': a side holds values without stamps, and the other one not the same values without stamps, perhaps
+ *   nothing at all; not where only values are compared
  * - 'left-only', 'right-only': the row exists on one side only; on the other one it is absent or deleted
  * - 'foreign': it exists on both, and a column holds another value under an equal stamp (I15)
  * - 'different': it exists on both, and shows another value in a column
  * - 'stamps': both show the same (perhaps no row at all), only stamps differ
  */
-export type DifferenceKind = 'left-only' | 'right-only' | 'foreign' | 'different' | 'stamps'
+export type DifferenceKind = 'unstamped' | 'left-only' | 'right-only' | 'foreign' | 'different' | 'stamps'
 
-/** The rows of one key where they aren't equal, in normal form. */
+/**
+ * The rows of one key where they aren't equal, in normal form. Values without stamps have that of `unstamped`; a
+ * tombstone beside them, which a database may hold, doesn't hide them.
+ */
 export interface Difference {
   /** Canonical texts of the key columns. */
   readonly key: readonly string[]
@@ -34,6 +55,8 @@ export interface Difference {
   readonly columns: readonly number[]
   /** Those of them that hold another value under an equal stamp (I15), in rows of any kind. */
   readonly foreign: readonly number[]
+  /** Those of them in which a side holds a value without a stamp (`isUnstamped`), in rows of any kind. */
+  readonly unstamped: readonly number[]
   /** It still changed while it was looked at again: writes go on, it may become equal yet. */
   readonly moving: boolean
 }
@@ -79,7 +102,7 @@ export interface Tally {
 export function newTally(): Tally {
   return {
     ...{ compared: 0, skipped: 0, equalRanges: 0, unequalRanges: 0, leftRows: 0, rightRows: 0, settled: 0 },
-    found: { 'left-only': 0, 'right-only': 0, foreign: 0, different: 0, stamps: 0 },
+    found: { unstamped: 0, 'left-only': 0, 'right-only': 0, foreign: 0, different: 0, stamps: 0 },
     moving: 0,
   }
 }

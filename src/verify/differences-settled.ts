@@ -1,6 +1,6 @@
-import { keysOf, rowAt, type StampedRow } from '../core/batch.ts'
+import { keysOf, type StampedRow } from '../core/batch.ts'
 import type { TableSchema } from '../core/table.ts'
-import { classify, newestStamp, normalRow, sameRow, type Compared, type Pair } from './classify.ts'
+import { classify, newestStamp, normalRow, rowOfSide, sameRow, type Compared, type Pair } from './classify.ts'
 import type { Difference, DifferencesOptions, Side, Tally } from './difference.ts'
 
 /** Rows written within this time, in milliseconds, may still be on their way to the other replica. */
@@ -78,11 +78,11 @@ export class SecondLooks {
       open.map(({ difference }) => difference.key),
     )
     const [left, right] = await Promise.all(
-      this.#sides.map(async ({ store }) => {
+      this.#sides.map(async ({ name, store }) => {
         const batch = await store.readRows(this.#table, keys)
         const rows = new Map<string, StampedRow>()
         for (let i = 0; i < batch.rows; i++) {
-          const row = rowAt(batch, i)
+          const row = rowOfSide(batch, i, name)
           rows.set(JSON.stringify(row.key), row)
         }
         batch.release?.()

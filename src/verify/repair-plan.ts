@@ -7,7 +7,7 @@ import { keyBytes, type TableSchema } from '../core/table.ts'
 import { misfit, type Capabilities } from '../connectors/connector.ts'
 import type { Catalog } from '../script/catalog.ts'
 import { Printer } from '../script/printer.ts'
-import { newestStamp } from './classify.ts'
+import { exists, newestStamp } from './classify.ts'
 import type { Difference } from './difference.ts'
 import { compensation, isNothing, settle, type Choice, type Lack, type SideNumber } from './repair-row.ts'
 
@@ -47,6 +47,14 @@ export interface RowPlan {
   readonly refused: string | undefined
 }
 
+/** What is written to both sides under a new stamp. */
+interface NewWrite {
+  readonly choices: readonly Choice[]
+  readonly stamp: Stamp | undefined
+  /** There is to be no row: it is deleted instead. */
+  readonly deletes: boolean
+}
+
 /** Plans what settles the differences of one table. */
 export class RepairPlanner {
   readonly #options: PlanOptions
@@ -67,24 +75,33 @@ export class RepairPlanner {
   plan(difference: Difference): RowPlan {
     const { sides, prefer } = this.#options
     const rows = [difference.left, difference.right] as const
-    const { lacks, open } = settle(difference)
-    const choices = prefer === undefined ? [] : choicesOf(rows[prefer], open)
-    const stamp = choices.length === 0 ? undefined : this.#newStamp(rows)
+    const { lacks, open, bare, agreed, remains } = settle(difference)
+    if (bare && prefer === undefined) return { lines: [], undo: [], open, chosen: 0, refused: undefined }
+    const chosen = prefer === undefined ? [] : choicesOf(rows[prefer], open)
+    if (chosen.length === 0 && lacks.every(isNothing))
+      return { lines: [], undo: [], open, chosen: 0, refused: undefined }
+    const choices = [...chosen, ...agreed]
+    const write = {
+      choices,
+      stamp: choices.length === 0 ? undefined : this.#newStamp(rows),
+      // Nobody has a row then where the one whose values stand has none.
+      deletes: prefer !== undefined && bare && !remains && !exists(rows[prefer]),
+    }
     const lines: string[] = []
     const undo: string[] = []
     for (const side of [0, 1] as const) {
       const lack = lacks[side]
-      if (isNothing(lack) && stamp === undefined) continue
+      if (isNothing(lack) && choices.length === 0) continue
       const reason = this.#misfit(side, difference.key, lack, choices)
       if (reason !== undefined) {
         const refused = `${sides[side].name} can't hold it exactly: ${reason}`
         return { lines: [], undo: [], open, chosen: 0, refused }
       }
-      lines.push(...this.#lines(side, difference.key, lack, choices, stamp))
+      lines.push(...this.#lines(side, difference.key, lack, write))
       const back = compensation(rows[side], lack, choices)
       if (back !== undefined) undo.push(...this.#undo(side, difference.key, back))
     }
-    return { lines, undo, open: stamp === undefined ? open : [], chosen: choices.length, refused: undefined }
+    return { lines, undo, open: prefer === undefined ? open : [], chosen: chosen.length, refused: undefined }
   }
 
   /** A row as people read it: `grades (SID1,CSE1)`. */
@@ -102,28 +119,24 @@ export class RepairPlanner {
     return { time: clock.next(), origin: this.#origin }
   }
 
-  #lines(
-    side: SideNumber,
-    key: readonly string[],
-    { deleted, sets }: Lack,
-    choices: readonly Choice[],
-    stamp: Stamp | undefined,
-  ): string[] {
-    const { table } = this.#options
+  #lines(side: SideNumber, key: readonly string[], { deleted, sets }: Lack, write: NewWrite): string[] {
     const lines: string[] = []
-    if (deleted !== null) {
-      const keyText = this.#printer.keyText(table, key)
-      lines.push(this.#printer.deleteLine(this.#replicas[side], table, keyText, stampOfText(deleted)))
-    }
+    if (deleted !== null) lines.push(this.#delete(side, key, stampOfText(deleted)))
     for (const [text, cells] of sets) lines.push(...this.#sets(side, key, cells, stampOfText(text)))
-    if (stamp !== undefined) lines.push(...this.#sets(side, key, choices, stamp))
+    const { choices, stamp, deletes } = write
+    if (stamp === undefined) return lines
+    if (deletes) lines.push(this.#delete(side, key, stamp))
+    else lines.push(...this.#sets(side, key, choices, stamp))
     return lines
   }
 
   #undo(side: SideNumber, key: readonly string[], back: readonly Choice[] | 'delete'): string[] {
+    return back === 'delete' ? [this.#delete(side, key)] : this.#sets(side, key, back, undefined)
+  }
+
+  #delete(side: SideNumber, key: readonly string[], stamp?: Stamp): string {
     const { table } = this.#options
-    if (back !== 'delete') return this.#sets(side, key, back, undefined)
-    return [this.#printer.deleteLine(this.#replicas[side], table, this.#printer.keyText(table, key))]
+    return this.#printer.deleteLine(this.#replicas[side], table, this.#printer.keyText(table, key), stamp)
   }
 
   /** A SET of the cells, or one of each where their line would be too long. */

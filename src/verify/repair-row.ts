@@ -1,7 +1,6 @@
-import { joinStamped, type StampedCell, type StampedRow } from '../core/batch.ts'
-import { timeText, TIME_TEXT_LENGTH } from '../core/stamp.ts'
+import { joinStamped, type StampedRow } from '../core/batch.ts'
 import { exists } from './classify.ts'
-import type { Difference } from './difference.ts'
+import { isUnstamped, type Difference } from './difference.ts'
 
 /** Which of two sides. */
 export type SideNumber = 0 | 1
@@ -26,39 +25,44 @@ export interface Settlement {
   readonly lacks: readonly [Lack, Lack]
   /** Value columns that stamps don't settle. */
   readonly open: readonly number[]
+  /** Whether a value without a stamp is among them: a write of the row would take it away, whatever its columns. */
+  readonly bare: boolean
+  /** Values without stamps that both sides show: a write of the row must name them, or they would be lost. */
+  readonly agreed: readonly Choice[]
+  /** Whether a row is left where nothing of the open columns is. */
+  readonly remains: boolean
 }
-
-/** What people call a row without stamps counts as stamped at the beginning of time by its replica. */
-const UNSTAMPED = timeText(0n)
 
 /**
  * The join of the two rows of a difference, as what each side lacks of it. A column that holds other values under one
- * stamp (I15), or of which neither side has a stamp, is open: nothing of it is in `lacks`.
+ * stamp (I15), or a value without a stamp that the other side doesn't show the same way, is open: nothing of it is in
+ * `lacks`.
  */
 export function settle({ left, right }: Pick<Difference, 'left' | 'right'>): Settlement {
   const joined = joinBoth(left, right)
   const open: number[] = []
-  const cells = joined.cells.map((cell, c) => {
-    if (cell === null || !isOpen(left?.cells[c] ?? null, right?.cells[c] ?? null)) return cell
-    open.push(c)
+  const agreed: Choice[] = []
+  let bare = false
+  const cells = joined.cells.map((cell, column) => {
+    const [a, b] = [left?.cells[column] ?? null, right?.cells[column] ?? null]
+    if (isUnstamped(a) || isUnstamped(b)) {
+      if (isUnstamped(a) && isUnstamped(b) && a!.value === b!.value) {
+        agreed.push({ column, value: a!.value })
+        return null
+      }
+      bare = true
+    } else if (cell === null || a?.stamp !== b?.stamp || a?.value === b?.value) return cell
+    open.push(column)
     return null
   })
   const whole = { cells, deleted: joined.deleted }
-  return { lacks: [lackOf(left, whole), lackOf(right, whole)], open }
+  const remains = agreed.length > 0 || cells.some((cell) => cell !== null)
+  return { lacks: [lackOf(left, whole), lackOf(right, whole)], open, bare, agreed, remains }
 }
 
 function joinBoth(left: StampedRow | undefined, right: StampedRow | undefined): StampedRow {
   const [first, second] = left === undefined ? [right!, right!] : [left, right ?? left]
   return joinStamped(joinStamped(undefined, first), second)
-}
-
-function isOpen(left: StampedCell | null, right: StampedCell | null): boolean {
-  if (left === null || right === null || left.value === right.value) return false
-  return left.stamp === right.stamp || (isUnstamped(left.stamp) && isUnstamped(right.stamp))
-}
-
-function isUnstamped(stamp: string): boolean {
-  return stamp.slice(0, TIME_TEXT_LENGTH) === UNSTAMPED
 }
 
 function lackOf(side: StampedRow | undefined, joined: Pick<StampedRow, 'cells' | 'deleted'>): Lack {

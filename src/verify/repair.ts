@@ -1,12 +1,6 @@
-import { batchOf, type StampedRow } from '../core/batch.ts'
-import type { TableId } from '../core/state.ts'
 import type { TableSchema } from '../core/table.ts'
-import type { Session } from '../engine/session.ts'
-import { stampOfText } from '../core/stamped.ts'
-import { newestStamp } from './classify.ts'
 import type { Difference } from './difference.ts'
 import type { RepairPlanner } from './repair-plan.ts'
-import { isNothing, settle, type SideNumber } from './repair-row.ts'
 
 /** Where a plan is written, line by line, without line ends. A promise where it has to be waited for. */
 export interface PlanSink {
@@ -77,40 +71,4 @@ export async function planRepair(
     for (const line of lines) await sink.plan(line)
     for (const line of undo) await sink.undo(line)
   }
-}
-
-/** Rows that are written at once. */
-const BATCH = 5_000
-
-/** Whether stamps alone settle something of a row. */
-export function lacksSomething(difference: Difference): boolean {
-  return !difference.moving && settle(difference).lacks.some((lack) => !isNothing(lack))
-}
-
-/**
- * Writes what each side lacks by stamps straight into its database: rows of which the oplogs have every line since the
- * plan was run, but which the cache took for flushed, because the database had held them once. Nothing beyond the
- * session's clock is written: of that no log knows. Gives the rows that changed a database.
- * @param session over the two replicas, left and right
- */
-export async function writeBack(session: Session, table: TableId, differences: readonly Difference[]): Promise<number> {
-  const { catalog, replicas, clock } = session.context
-  const schema = catalog.schema(table)
-  let written = 0
-  for (const side of [0, 1] as const) {
-    const rows = differences.flatMap((difference) => lackingRow(difference, side, clock.last))
-    for (let from = 0; from < rows.length; from += BATCH) {
-      const batch = batchOf(schema, rows.slice(from, from + BATCH))
-      written += (await replicas[side]!.lane.writeRows(schema, batch)).written
-    }
-  }
-  return written
-}
-
-/** What the other side has of a row and this one lacks; what stamps leave open is not of it. */
-function lackingRow(difference: Difference, side: SideNumber, latest: bigint): StampedRow[] {
-  const { lacks, open } = settle(difference)
-  const other = side === 0 ? difference.right : difference.left
-  if (isNothing(lacks[side]) || other === undefined || stampOfText(newestStamp(other)).time > latest) return []
-  return [{ ...other, cells: other.cells.map((cell, column) => (open.includes(column) ? null : cell)) }]
 }

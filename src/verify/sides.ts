@@ -4,17 +4,25 @@ import { databaseDirectory } from '../engine/opening.ts'
 import type { ReplicaSetup } from '../engine/setup.ts'
 import { StorePool } from '../lanes/pool.ts'
 import type { Side } from './difference.ts'
+import { SideStore } from './side-store.ts'
+
+const RETRY_SECONDS = 60
 
 export interface SidesSetup {
   readonly environment: Environment
   readonly stateDirectory: string
   /** Messages for people. */
   readonly message: (text: string) => void
+  /** How long a database may stay away in the middle of it; 60 by default. */
+  readonly retrySeconds?: number
+  /** Ends waiting for one that is away. */
+  readonly signal?: AbortSignal
 }
 
 /**
  * Opens the databases of two replicas for reading, each in a thread of its own so that both are read at the same time,
- * does `work`, and closes them whatever happens. Takes no lock. Throws SAME_REPLICA, and as `Connector.open` does.
+ * does `work`, and closes them whatever happens. Takes no lock. A connection that is lost meanwhile is opened anew.
+ * Throws SAME_REPLICA, and as `Connector.open` does.
  */
 export async function* withSides<T>(
   setup: SidesSetup,
@@ -31,7 +39,7 @@ export async function* withSides<T>(
   const opened = await Promise.allSettled(replicas.map((replica) => openSide(setup, pool, replica)))
   try {
     for (const result of opened) if (result.status === 'rejected') throw result.reason
-    const [left, right] = opened.map((result) => (result as PromiseFulfilledResult<Side>).value)
+    const [left, right] = opened.map((result) => (result as PromiseFulfilledResult<OpenSide>).value)
     yield* work(left!, right!)
   } finally {
     await Promise.allSettled(
@@ -43,13 +51,16 @@ export async function* withSides<T>(
   }
 }
 
-async function openSide(setup: SidesSetup, pool: StorePool, { name, connector, options }: ReplicaSetup) {
-  const directory = databaseDirectory(setup.stateDirectory, name)
-  if ((await connector.absent?.(options, directory)) === true) {
-    setup.message(`${name}: its database is not there yet`)
+interface OpenSide extends Side {
+  readonly store: SideStore
+}
+
+async function openSide(setup: SidesSetup, pool: StorePool, replica: ReplicaSetup): Promise<OpenSide> {
+  const { environment, stateDirectory, message, retrySeconds = RETRY_SECONDS, signal } = setup
+  const { name, connector, options } = replica
+  if ((await connector.absent?.(options, databaseDirectory(stateDirectory, name))) === true) {
+    message(`${name}: its database is not there yet`)
   }
-  const store = await pool.open({ type: connector.type, options, access: 'read', directory, replica: name }, (text) => {
-    setup.message(`${name}: ${text}`)
-  })
+  const store = await SideStore.open({ environment, pool, replica, stateDirectory, retrySeconds, message, signal })
   return { name, store, capabilities: connector.capabilities }
 }

@@ -29,7 +29,7 @@ const FIND = ['--settle', '0']
 
 let workspace: Workspace
 beforeAll(async () => {
-  workspace = await Workspace.create()
+  workspace = await Workspace.create({ warm: true })
   await workspace.write('merganser.yaml', CONFIG)
   await workspace.done(['run'], SCRIPT)
 }, 60_000)

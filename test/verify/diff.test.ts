@@ -83,7 +83,7 @@ describe.each(PAIRS)('%s and %s', (...kinds) => {
     expect(found[6]).toMatchObject({ right: gone(15, 9) })
     expect(found[8]).toMatchObject({ left: gone(17, 9), right: undefined })
     expect(tally).toMatchObject({ compared: 12, leftRows: 11, rightRows: 9, settled: 0, moving: 0 })
-    expect(tally.found).toEqual({ 'left-only': 3, 'right-only': 1, different: 1, foreign: 1, stamps: 3 })
+    expect(tally.found).toEqual({ unstamped: 0, 'left-only': 3, 'right-only': 1, different: 1, foreign: 1, stamps: 3 })
     const shown = await compared(left, right, schema, { valuesOnly: true })
     expect(shown.found.map(brief)).toEqual([
       ...[

@@ -6,8 +6,9 @@ import { parseType } from '../../src/core/types.ts'
 import { capabilities } from '../../src/connectors/documents/capabilities.ts'
 import { Catalog } from '../../src/script/catalog.ts'
 import { classify, normalRow } from '../../src/verify/classify.ts'
+import { unstamped } from '../../src/verify/difference.ts'
 import { RepairPlanner } from '../../src/verify/repair-plan.ts'
-import { compensation, settle, type Choice, type Lack } from '../../src/verify/repair-row.ts'
+import { compensation, isNothing, settle, type Choice, type Lack } from '../../src/verify/repair-row.ts'
 
 /** A small seeded generator. */
 function randomOf(seed: number): (below: number) => number {
@@ -78,14 +79,18 @@ function applied(shown: (string | null)[], back: readonly Choice[]): (string | n
   )
 }
 
-test('I15: values without stamps are left open; a stamped one stands over them', () => {
-  const zero = (origin: string) => `${timeText(0n)}@${origin}`
+test('I15: a value without a stamp is open, but where the other side shows it the same way', () => {
   const row = (value: string, text: string) => ({ key: ['k'], cells: [{ value, stamp: text }], deleted: null })
-  expect(settle({ left: row('x', zero('A')), right: row('y', zero('B')) }).open).toEqual([0])
-  expect(settle({ left: row('x', zero('A')), right: row('x', zero('B')) }).open).toEqual([])
-  const settled = settle({ left: row('x', zero('A')), right: row('y', stamp(5)) })
-  expect(settled.open).toEqual([])
-  expect([...settled.lacks[0].sets]).toEqual([[stamp(5), [{ column: 0, value: 'y' }]]])
+  const [x, y] = [row('x', unstamped('A')), row('y', unstamped('B'))]
+  expect(settle({ left: x, right: y })).toMatchObject({ open: [0], bare: true, agreed: [] })
+  expect(settle({ left: x, right: undefined })).toMatchObject({ open: [0], bare: true, remains: false })
+  for (const right of [row('y', stamp(5)), row('x', stamp(5))]) {
+    const { open, lacks } = settle({ left: x, right })
+    expect(open).toEqual([0])
+    expect(lacks.every(isNothing)).toBe(true)
+  }
+  const same = settle({ left: x, right: row('x', unstamped('B')) })
+  expect(same).toMatchObject({ open: [], agreed: [{ column: 0, value: 'x' }] })
 })
 
 const TABLE = {
@@ -128,6 +133,36 @@ test('writes lines with full stamps, and for a choice one new stamp above all on
     `${fresh}, B.SET((k 1), {a: y})`,
   ])
   expect(chosen.undo).toEqual(['A.SET((k 1), {a: x, b: p})', 'B.SET((k 1), {a: y})'])
+})
+
+test('I15: a row with values without stamps is left whole without a choice, and settled by one new stamp with it', () => {
+  const cell = (value: string, text: string) => ({ value, stamp: text })
+  const left = { key: ['k'], cells: [cell('x', unstamped('A')), cell('p', stamp(3))], deleted: null }
+  const right = { key: ['k'], cells: [null, cell('q', stamp(4))], deleted: null }
+  expect(planOf(planner(undefined), left, right)).toEqual({
+    ...{ lines: [], undo: [], open: [0], chosen: 0, refused: undefined },
+  })
+  const fresh = `${timeText(5n)}@REPAIR_`
+  expect(planOf(planner(0), left, right).lines).toEqual([
+    `${timeText(4n)}, A.SET((k), {b: q})`,
+    `${fresh}, A.SET((k), {a: x})`,
+    `${fresh}, B.SET((k), {a: x})`,
+  ])
+  // A value that both show without a stamp is named: a write of the row would take it away.
+  const both = { ...right, cells: [cell('x', unstamped('B')), right.cells[1]!] }
+  expect(planOf(planner(undefined), left, both).lines).toEqual([
+    `${timeText(4n)}, A.SET((k), {b: q})`,
+    `${fresh}, A.SET((k), {a: x})`,
+    `${fresh}, B.SET((k), {a: x})`,
+  ])
+  // Where there is no row on the side that is preferred, there is none on both.
+  const only = { key: ['k'], cells: [cell('x', unstamped('A')), null], deleted: null }
+  expect(planOf(planner(1), only, undefined)).toMatchObject({
+    lines: [`${timeText(5n)}@REPAIR_, A.DELETE((k))`, `${timeText(5n)}@REPAIR_, B.DELETE((k))`],
+    undo: ['A.SET((k), {a: x})', 'B.DELETE((k))'],
+    open: [],
+    chosen: 1,
+  })
 })
 
 test('I8: plans nothing for a row that a side cannot hold, and cuts lines that are too long', () => {

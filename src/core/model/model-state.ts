@@ -385,7 +385,11 @@ export class ModelState implements ReplicaState {
   ): Outcome {
     state.records++
     if (stamp.origin === state.name && stamp.time > state.own) state.own = stamp.time
-    if (next === undefined) return outcome === 'twin' ? 'twin' : 'unchanged'
+    if (next === undefined) {
+      // A line that is replayed is flushed whatever was flushed before: its database may have lost the row.
+      state.changes.add(row, state.records)
+      return outcome === 'twin' ? 'twin' : 'unchanged'
+    }
     this.#undo.one(replica, row, mine, next, isComplete(state, row, mine))
     this.#put(state, row, mine, next)
     return outcome

@@ -155,9 +155,15 @@ function setAny(
   return outcome
 }
 
-/** Makes a row what `joined` says, where that is a change. */
+/**
+ * Makes a row what `joined` says, where that is a change. Where it is none, a line was replayed: it is flushed whatever
+ * was flushed before, since its database may have lost the row.
+ */
 function write(replica: u32, row: u32, record: usize, columns: u32): bool {
-  if (sameRow(joined, record, columns)) return false
+  if (sameRow(joined, record, columns)) {
+    addChange(replica, row, record, recordsOf(replica))
+    return false
+  }
   const complete = isCompleteRecord(replica, record, columns)
   noteWritten(replica, row, record, complete)
   const before = isKnown(record, columns) ? record : 0
