@@ -2,13 +2,12 @@ import { keyAt, type RowBatch } from '../core/batch.ts'
 import { batchBytes, concatBatches } from '../core/concat.ts'
 import { MerganserError } from '../core/errors.ts'
 import type { TableSchema } from '../core/table.ts'
+import type { BatchBounds } from '../connectors/connector.ts'
 import { RETRIED } from '../lanes/lane.ts'
 import { StorePool, type RemoteStore } from '../lanes/pool.ts'
 import { databaseDirectory } from './opening.ts'
 import type { EngineSetup, ReplicaSetup } from './setup.ts'
 
-/** Rows and bytes of one batch: large, since every database likes large writes; two of them are in memory. */
-const BOUNDS = { rows: 50_000, bytes: 16 * 1024 * 1024 }
 const FIRST_DELAY = 50
 const LONGEST_DELAY = 5_000
 
@@ -20,16 +19,17 @@ export class CopySource {
   readonly #setup: EngineSetup
   readonly #replica: ReplicaSetup
   readonly #signal: AbortSignal
-  readonly #rows: number
+  readonly #bounds: BatchBounds
   readonly #pool: StorePool
   #store: RemoteStore | undefined
   #closed = false
 
-  constructor(setup: EngineSetup, replica: ReplicaSetup, signal: AbortSignal, rows: number = BOUNDS.rows) {
+  /** @param bounds of one batch, about; two of them are in memory */
+  constructor(setup: EngineSetup, replica: ReplicaSetup, signal: AbortSignal, bounds: BatchBounds) {
     this.#setup = setup
     this.#replica = replica
     this.#signal = signal
-    this.#rows = rows
+    this.#bounds = bounds
     this.#pool = new StorePool(setup.environment.threads, 1)
   }
 
@@ -42,7 +42,7 @@ export class CopySource {
       gathered.push(batch)
       rows += batch.rows
       bytes += batchBytes(batch)
-      if (rows < this.#rows && bytes < BOUNDS.bytes) continue
+      if (rows < this.#bounds.rows && bytes < this.#bounds.bytes) continue
       yield concatBatches(gathered)
       gathered = []
       rows = bytes = 0

@@ -4,7 +4,7 @@ import { MerganserError } from '../core/errors.ts'
 import type { TableId } from '../core/state.ts'
 import { stampOfText } from '../core/stamped.ts'
 import type { TableSchema } from '../core/table.ts'
-import type { WriteResult } from '../connectors/connector.ts'
+import { batchBounds, type WriteResult } from '../connectors/connector.ts'
 import { readPositions } from '../oplog/positions.ts'
 import { inspectLog } from '../oplog/recover.ts'
 import type { Replica } from './context.ts'
@@ -134,7 +134,9 @@ class Copy {
   /** Writes batch by batch while the next one is being read; false where it was interrupted. */
   async #rows(): Promise<boolean> {
     const { from, signal, batchRows } = this.#work
-    const source = new CopySource(this.#session.setup, from, signal, batchRows)
+    const most = batchBounds(this.#to.capabilities)
+    const bounds = batchRows === undefined ? most : { ...most, rows: batchRows }
+    const source = new CopySource(this.#session.setup, from, signal, bounds)
     try {
       const batches = source.batches(this.#schema, this.#progress?.last)
       const next = () => {

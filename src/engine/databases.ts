@@ -34,11 +34,12 @@ export async function adopt(
   const { replica, logId, left } = adoption
   const { keeper } = context
   const own = meta?.logId === logId
-  adoption.left = { logId, inUse: true, highWater: meta?.highWater ?? '', position: own ? meta.position : 0 }
   // Only the connection was lost: the database is as this session left it.
   if (left !== undefined && own && meta.inUse && same(meta, left)) return
   const held = own ? heldOf(context, adoption, meta, left !== undefined) : 0
   await raise(context, adoption, meta, store)
+  // Only now: an opening that ends before is as if it had not been.
+  adoption.left = { logId, inUse: true, highWater: meta?.highWater ?? '', position: own ? meta.position : 0 }
   keeper.opened[replica] = true
   const { flusher, name } = context.replicas[replica]!
   if (held >= flusher.reached) return

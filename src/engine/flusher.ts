@@ -2,6 +2,7 @@ import { keyAt, textAt, type RowBatch } from '../core/batch.ts'
 import { MerganserError } from '../core/errors.ts'
 import type { ChangeResult, Foreign, ReplicaId, ReplicaState, TableId } from '../core/state.ts'
 import type { TableSchema } from '../core/table.ts'
+import type { BatchBounds } from '../connectors/connector.ts'
 import type { WallClock } from '../environment/environment.ts'
 import type { Lane } from '../lanes/lane.ts'
 import type { Reads } from './reads.ts'
@@ -40,6 +41,8 @@ export interface FlusherOptions {
   readonly tables: readonly TableSchema[]
   readonly lane: Lane
   readonly reads: Reads
+  /** Rows and bytes of one write at the most. */
+  readonly bounds: BatchBounds
   readonly clock: WallClock
   /** Resolves when the replica's log is durable up to a record. */
   readonly durable: (replica: ReplicaId, record: number) => Promise<void>
@@ -47,9 +50,6 @@ export interface FlusherOptions {
   /** Lets callbacks in. */
   readonly yield: () => Promise<void>
 }
-
-/** Rows and bytes of one write: large, since every database likes large batches; bounded for memory. */
-const BOUNDS = { rows: 100_000, bytes: 16 * 1024 * 1024 }
 
 /**
  * Brings a replica's changes into its database, in the background: what gathers while one batch is being written goes
@@ -150,15 +150,16 @@ export class Flusher {
     }
   }
 
-  /** The batch that was gathered ahead, if it is the next one. */
+  /** The batch that was gathered ahead, if it is the next one and nothing came since that it has room for. */
   #next(): ChangeResult {
+    const { state, replica, bounds } = this.#options
     const ahead = this.#ahead
-    if (ahead?.from === this.#cursor) {
+    if (ahead?.from === this.#cursor && !(ahead.changes.done && state.changed(replica, ahead.changes.upTo))) {
       this.#ahead = undefined
       return ahead.changes
     }
     this.#dropAhead()
-    return this.#options.state.changes(this.#options.replica, this.#cursor, BOUNDS)
+    return state.changes(replica, this.#cursor, bounds)
   }
 
   #dropAhead(): void {
@@ -200,14 +201,14 @@ export class Flusher {
 
   /** Gathers the next batch once this one is on its way, so that the database needn't wait for it. */
   async #gatherAhead(from: number, writing: Promise<unknown>): Promise<void> {
-    const { replica, state } = this.#options
+    const { replica, state, bounds } = this.#options
     let ended = false
     const end = () => {
       ended = true
     }
     writing.then(end, end)
     await this.#options.yield()
-    if (!ended && !this.#stopped) this.#ahead = { from, changes: state.changes(replica, from, BOUNDS) }
+    if (!ended && !this.#stopped) this.#ahead = { from, changes: state.changes(replica, from, bounds) }
   }
 
   async #write(changes: ChangeResult): Promise<{ written: number; stale: number }> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ReplicaId } from '../core/state.ts'
+import { batchBounds } from '../connectors/connector.ts'
 import { Lane, type LaneEvents } from '../lanes/lane.ts'
 import type { StorePool } from '../lanes/pool.ts'
 import { reportForeign, type EngineContext, type Replica } from './context.ts'
@@ -49,6 +50,7 @@ export function makeReplica(
       tables,
       lane,
       reads: context.reads,
+      bounds: batchBounds(connector.capabilities),
       clock: environment.clock,
       durable: (of, record) => durable(context, of, record),
       events: flushEvents(context, id),

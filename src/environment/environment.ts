@@ -52,6 +52,11 @@ export interface Disk {
   open(path: string, mode: 'read' | 'append' | 'create'): Promise<DiskFile>
   /** Whole contents, or undefined where there is no such file. */
   readFile(path: string): Promise<Uint8Array | undefined>
+  /**
+   * Writes what a file holds from a byte on over itself; durable on return. After a failed sync the system shows bytes
+   * that never reached the disk, and takes them for written: this brings them there.
+   */
+  rewrite(path: string, from: number): Promise<void>
   /** Replaces a file so that a crash leaves the old or the new one: temporary file, sync, rename, sync directory. */
   replaceFile(path: string, contents: Uint8Array): Promise<void>
   /** Names in a directory, sorted; empty where there is none. */

@@ -10,11 +10,15 @@ import type { Disk, DiskFile } from './environment.ts'
 const WORTH_STARTING = 1024 * 1024
 const WORTH_POSTING = 64 * 1024
 
+/** Bytes at a time. */
+const REWRITTEN = 1024 * 1024
+
 // A symbolic link isn't followed. O_NONBLOCK: to open a pipe in the place of a file must not hang.
 const SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK
 const FLAGS = {
   read: constants.O_RDONLY | SAFE,
   append: constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | SAFE,
+  rewrite: constants.O_RDWR | SAFE,
   create: constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL | SAFE,
 } as const
 
@@ -41,6 +45,24 @@ export class NodeDisk implements Disk {
     }
     try {
       return await handle.readFile()
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async rewrite(path: string, from: number): Promise<void> {
+    const handle = await openRegular(path, FLAGS.rewrite)
+    try {
+      const chunk = Buffer.allocUnsafeSlow(REWRITTEN)
+      for (let at = from; ;) {
+        const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
+        if (bytesRead === 0) break
+        for (let done = 0; done < bytesRead;) {
+          done += (await handle.write(chunk, done, bytesRead - done, at + done)).bytesWritten
+        }
+        at += bytesRead
+      }
+      await handle.datasync()
     } finally {
       await handle.close()
     }

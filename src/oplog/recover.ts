@@ -78,6 +78,7 @@ export async function openLog(
     for (const { path, byte } of found.rest) setAside.push(await putAside(disk, directory, path, byte, 'lost'))
     const torn = await cutTail(disk, directory, found)
     const created = found.logId === undefined
+    await bringToDisk(disk, livePath(directory, replica), found, options.expect?.records ?? 0)
     const logId = found.logId ?? random.hex(16)
     const writer = await writerFor(
       disk,
@@ -89,6 +90,16 @@ export async function openLog(
   } catch (error) {
     throw stateError(error, `opening the oplog of ${replica}`, livePath(directory, replica))
   }
+}
+
+/**
+ * Of what a session reads back, it may have been the last sync that failed: then the system shows bytes which aren't on
+ * the disk, and whose loss would take what comes after them along. So what isn't recorded as durable is written again.
+ */
+async function bringToDisk(disk: Disk, path: string, { live, segments }: Survey, recorded: number): Promise<void> {
+  if (live.bytes === 0) return
+  const marks = segments.at(-1)!.marks.filter(({ records }) => records <= recorded)
+  await disk.rewrite(path, marks.at(-1)?.byte ?? 0)
 }
 
 async function writerFor(disk: Disk, end: LogEnd, options: OpenLogOptions): Promise<OplogWriter> {

@@ -52,6 +52,7 @@ function failing(code: string, when: (path: string) => boolean): Disk {
     makeDirectory: (path) => real.makeDirectory(path),
     rename: (from, to) => real.rename(from, to),
     syncDirectory: (path) => real.syncDirectory(path),
+    rewrite: (path, from) => real.rewrite(path, from),
     remove: (path) => real.remove(path),
   }
 }

@@ -96,7 +96,7 @@ export async function failureOf(
 }
 
 export type Operation =
-  'open' | 'append' | 'datasync' | 'truncate' | 'rename' | 'syncDirectory' | 'replaceFile' | 'remove'
+  'open' | 'append' | 'datasync' | 'rewrite' | 'truncate' | 'rename' | 'syncDirectory' | 'replaceFile' | 'remove'
 /**
  * `short`: half of the bytes are written, then EIO. `crash`: this and every later call fails, nothing done; `tear`: both. `power`: as
  * `crash`, and `loseUnsynced` then takes away what no sync made durable.
@@ -142,6 +142,10 @@ export class FaultyDisk implements Disk {
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
     return disk.readFile(path)
+  }
+  async rewrite(path: string, from: number): Promise<void> {
+    await this.step('rewrite')
+    await disk.rewrite(path, from)
   }
   async replaceFile(path: string, contents: Uint8Array): Promise<void> {
     await this.step('replaceFile')
