@@ -7,6 +7,8 @@ const CONNECTOR = '^src/connectors/connector\\.ts$'
 /** Another language: compiled by AssemblyScript, and loaded as WebAssembly. */
 const ASSEMBLY = '^src/kernel/assembly/'
 const CONNECTOR_ERRORS = '^src/connectors/errors\\.ts$'
+/** What connectors tell `doctor` in the same words. */
+const FINDINGS = '^src/connectors/findings\\.ts$'
 const REGISTRY = '^src/connectors/registry\\.ts$'
 /** They join the parts: only they know the connectors that there are. */
 const COMPOSITION_ROOTS = '^src/(?:index|worker)\\.ts$'
@@ -29,7 +31,7 @@ const arrows = {
   verify: [...parts, folder('lanes'), folder('engine'), CONNECTOR],
   simulation: [...parts, folder('lanes'), folder('engine'), folder('verify'), folder('connectors'), folder('kernel')],
   config: [folder('core')],
-  library: [folder('config'), folder('core'), folder('engine'), folder('script')],
+  library: [...parts, folder('config'), folder('engine'), folder('verify'), CONNECTOR, FINDINGS],
   cli: ['^src/'],
 }
 

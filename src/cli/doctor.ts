@@ -1,9 +1,7 @@
 import { Option, type Command } from 'commander'
-import type { Config, ReplicaConfig } from '../config/config.ts'
-import { ExitStatus, MerganserError } from '../core/errors.ts'
-import type { Finding } from '../connectors/connector.ts'
+import { MerganserError } from '../core/errors.ts'
+import type { DoctorFinding, Part } from '../index.ts'
 import { displayText } from '../script/display.ts'
-import { commonFindings, type CommonFinding } from './doctor-common.ts'
 import { addConfigOptions, countArgument, examples, type ConfigOptions } from './options.ts'
 import { loadConfiguration, replicaNamed } from './session.ts'
 import type { Shell } from './shell.ts'
@@ -16,12 +14,6 @@ interface DoctorOptions extends ConfigOptions {
 
 /** How long connections may take to end after the last finding, in milliseconds. */
 const LINGER = 2_000
-
-/** What is looked at together: a replica, or what all have in common (no name). */
-interface Part {
-  readonly replica: ReplicaConfig | undefined
-  readonly findings: AsyncIterable<Finding>
-}
 
 export function doctorCommand(program: Command, shell: Shell): void {
   const command = program
@@ -51,16 +43,14 @@ async function doctor(shell: Shell, names: readonly string[], options: DoctorOpt
   const chosen = [...new Set(names.map((name) => replicaNamed(config, name)))]
   const replicas = chosen.length === 0 ? config.replicas : chosen
   shell.takeInterrupts('interrupted: ending')
-  const parts: Part[] = [
-    { replica: undefined, findings: commonFindings(config, shell.interrupted) },
-    ...replicas.map((replica) => ({ replica, findings: replicaFindings(shell, config, replica, options.timeout) })),
-  ]
+  const { doctorParts, findingsOf } = await import('../index.ts')
+  const parts = doctorParts(config, { replicas, seconds: options.timeout, signal: shell.interrupted })
   const counts = { warning: 0, problem: 0, ok: 0 }
-  const found = (finding: Finding) => {
-    counts[finding.level]++
-    if (finding.level === 'problem') shell.raise(statusOf(finding))
+  const found = ({ level, status }: DoctorFinding) => {
+    counts[level]++
+    shell.raise(status)
   }
-  if (options.format === 'jsonl') await asLines(shell, parts, found)
+  if (options.format === 'jsonl') await asLines(shell, findingsOf(parts), found)
   else await asGroups(shell, parts, found)
   if (shell.interrupted.aborted) throw new MerganserError('INTERRUPTED', 'the diagnosis was interrupted')
   // What goes on in spite of its signal must not keep the process.
@@ -68,98 +58,21 @@ async function doctor(shell: Shell, names: readonly string[], options: DoctorOpt
   shell.say(`${several(counts.problem, 'problem')}, ${several(counts.warning, 'warning')}`)
 }
 
-function statusOf(finding: CommonFinding): ExitStatus {
-  if (finding.damage === true) return ExitStatus.state
-  return finding.fault === 'configuration' ? ExitStatus.input : ExitStatus.database
-}
-
-/** What is found at one replica, for at most so many seconds. Throws nothing. */
-async function* replicaFindings(
-  shell: Shell,
-  config: Config,
-  replica: ReplicaConfig,
-  seconds: number,
-): AsyncGenerator<Finding, void, undefined> {
-  // Not AbortSignal.any with AbortSignal.timeout: what they give may be collected before it fires.
-  const controller = new AbortController()
-  const limit = controller.signal
-  const abort = () => {
-    controller.abort()
-  }
-  const timer = setTimeout(abort, seconds * 1000)
-  if (shell.interrupted.aborted) abort()
-  else shell.interrupted.addEventListener('abort', abort, { once: true })
-  const findings = diagnosis(config, replica, limit)[Symbol.asyncIterator]()
-  const ended = new Promise<'ended'>((resolve) => {
-    const end = () => {
-      resolve('ended')
-    }
-    if (limit.aborted) end()
-    else limit.addEventListener('abort', end, { once: true })
-  })
-  for (;;) {
-    const next = await Promise.race([findings.next().catch((error: unknown) => failed(error, limit)), ended])
-    if (next === 'ended') break
-    if (next.done === true) {
-      clearTimeout(timer)
-      return
-    }
-    yield next.value
-  }
-  if (shell.interrupted.aborted) return
-  void findings.return?.().catch(() => undefined)
-  yield {
-    level: 'problem',
-    check: 'time',
-    message: `no answer within ${several(seconds, 'second')}`,
-    advice: 'look for a firewall or proxy that swallows connections, or raise --timeout',
-    fault: 'database',
-  }
-}
-
-function failed(error: unknown, limit: AbortSignal): IteratorResult<Finding, undefined> | 'ended' {
-  if (limit.aborted) return 'ended'
-  throw error
-}
-
-async function* diagnosis(
-  config: Config,
-  replica: ReplicaConfig,
-  signal: AbortSignal,
-): AsyncGenerator<Finding, void, undefined> {
-  const [{ configuredConnector }, { databaseDirectory }, { openingFinding, problem }] = await Promise.all([
-    import('../index.ts'),
-    import('../engine/opening.ts'),
-    import('../connectors/findings.ts'),
-  ])
-  try {
-    const { connector, options } = await configuredConnector(replica)
-    const directory = databaseDirectory(config.state, replica.name)
-    const context = { access: 'read', directory, replica: replica.name, signal } as const
-    if (connector.diagnose === undefined) yield await openingFinding(connector, options, context)
-    else yield* connector.diagnose(options, context)
-  } catch (error) {
-    signal.throwIfAborted()
-    yield problem('configuration', error)
-  }
-}
-
 /** Every finding as it comes, an object a line. */
-async function asLines(shell: Shell, parts: readonly Part[], found: (finding: Finding) => void): Promise<void> {
-  await Promise.all(
-    parts.map(async ({ replica, findings }) => {
-      for await (const finding of findings) {
-        found(finding)
-        const { level, check, message, advice, fault } = finding
-        const line = { replica: replica?.name ?? null, level, check, message, advice, fault }
-        await shell.print(`${JSON.stringify(line)}\n`)
-      }
-    }),
-  )
+async function asLines(
+  shell: Shell,
+  findings: AsyncIterable<DoctorFinding>,
+  found: (finding: DoctorFinding) => void,
+): Promise<void> {
+  for await (const finding of findings) {
+    found(finding)
+    const { replica = null, level, check, message, advice, fault } = finding
+    await shell.print(`${JSON.stringify({ replica, level, check, message, advice, fault })}\n`)
+  }
 }
 
 /** All at once, shown one after the other: those of the first as they come, what others found meanwhile behind it. */
-async function asGroups(shell: Shell, parts: readonly Part[], found: (finding: Finding) => void): Promise<void> {
+async function asGroups(shell: Shell, parts: readonly Part[], found: (finding: DoctorFinding) => void): Promise<void> {
   const colors = shell.outputColors
   const marks = { ok: colors.green('ok     '), warning: colors.yellow('warning'), problem: colors.red('problem') }
   const gathered = parts.map(({ findings }) => new Gathered(findings))
@@ -177,30 +90,25 @@ async function asGroups(shell: Shell, parts: readonly Part[], found: (finding: F
 }
 
 /** Takes what comes at once, and gives it when it is asked for. */
-class Gathered implements AsyncIterable<Finding> {
-  readonly #waiting: Finding[] = []
+class Gathered implements AsyncIterable<DoctorFinding> {
+  readonly #waiting: DoctorFinding[] = []
   #ended = false
   #wake: () => void = () => undefined
 
-  constructor(findings: AsyncIterable<Finding>) {
+  constructor(findings: AsyncIterable<DoctorFinding>) {
     void this.#gather(findings)
   }
 
-  async #gather(findings: AsyncIterable<Finding>): Promise<void> {
-    try {
-      for await (const finding of findings) {
-        this.#waiting.push(finding)
-        this.#wake()
-      }
-    } catch (error) {
-      const { problem } = await import('../connectors/findings.ts')
-      this.#waiting.push(problem('diagnosis', error))
+  async #gather(findings: AsyncIterable<DoctorFinding>): Promise<void> {
+    for await (const finding of findings) {
+      this.#waiting.push(finding)
+      this.#wake()
     }
     this.#ended = true
     this.#wake()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Finding, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<DoctorFinding, void, undefined> {
     for (;;) {
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) yield next
       if (this.#ended) return

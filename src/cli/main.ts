@@ -14,6 +14,7 @@ import { queryCommand } from './query.ts'
 import { repairCommand } from './repair.ts'
 import { runCommand } from './run.ts'
 import { Shell } from './shell.ts'
+import { simulateCommand } from './simulate.ts'
 import { statusCommand } from './status.ts'
 import { syncCommand } from './sync.ts'
 
@@ -30,6 +31,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   oplogCommand,
   statusCommand,
   doctorCommand,
+  simulateCommand,
   configCommand,
   completionCommand,
 ]

@@ -60,13 +60,14 @@ export function located(error: MerganserError, file: string | undefined, line: n
 
 /**
  * An error as it is shown: `file:line:column: CODE: message`, the line with a caret under the column, the advice.
- * As much of it as is known; without a newline at the end.
+ * Before the message the replica, and the table, where it doesn't name them itself. As much of it as is known; without
+ * a newline at the end.
  */
 export function renderProblem(error: MerganserError): string {
   const { file, line, column, text } = error.place
   const where = [file === undefined ? undefined : displayText(file), line, column].filter((part) => part !== undefined)
   const known = line !== undefined || file !== undefined
-  const lines = [`${known ? `${where.join(':')}: ` : ''}${error.code}: ${displayText(error.message)}`]
+  const lines = [`${known ? `${where.join(':')}: ` : ''}${error.code}: ${whose(error)}${displayText(error.message)}`]
   if (text !== undefined) {
     const shown = displayText(text)
     lines.push(`    ${shown}`)
@@ -74,6 +75,13 @@ export function renderProblem(error: MerganserError): string {
   }
   if (error.advice !== undefined) lines.push(`    ${displayText(error.advice)}`)
   return lines.join('\n')
+}
+
+/** The replica and table of an error whose message doesn't name the replica: `HIVE: `, `HIVE, table grades: `. */
+function whose({ message, place: { replica, table } }: MerganserError): string {
+  if (replica === undefined || message.split(/\W+/).includes(replica)) return ''
+  const more = table === undefined || message.includes(table) ? '' : `, table ${displayText(table)}`
+  return `${displayText(replica)}${more}: `
 }
 
 /** How many characters of the shown text stand before the caret. */

@@ -1,5 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
+import { createDatabase } from '../connectors/postgres-support.ts'
+import { describeOn } from '../support/servers.ts'
 import { Workspace } from './support.ts'
 
 const workspace = await Workspace.create()
@@ -76,4 +78,65 @@ test('doctor names an unknown replica, and damage of the state', async () => {
   const { status, out } = await workspace.run(['doctor', '--state', 'damaged'])
   expect(status).toBe(4)
   expect(out).toContain('problem  oplog: HIVE')
+})
+
+describeOn(['postgres'], 'doctor at PostgreSQL', (server) => {
+  test('looks where the names of the tables lead: schemas, privileges and shapes, each with what to do', async () => {
+    const database = await createDatabase(server)
+    try {
+      const role = `merganser_doctor_${Math.random().toString(36).slice(2, 10)}`
+      const config = (user?: string) => {
+        const url = database.with((changed) => {
+          if (user !== undefined) [changed.username, changed.password] = [user, 'x-y-z']
+        })
+        return `tables:
+  grades: { key: { student: string }, values: { grade: string } }
+  rooms: { key: { name: string }, values: { seats: int64 } }
+replicas:
+  REAL:
+    type: postgres
+    url: '${url}'
+    tables: { grades: { name: app.marks, columns: { grade: mark } }, rooms: { name: Rooms } }
+`
+      }
+      const look = async (name: string) => {
+        const ended = await workspace.run(['doctor', '--config', name, '--state', 'doctor', '--format', 'jsonl'])
+        return { status: ended.status, found: linesOf(ended.out).filter(({ replica }) => replica === 'REAL') }
+      }
+      await workspace.write('mapped.yaml', config())
+      expect(await look('mapped.yaml')).toMatchObject({
+        status: 3,
+        found: expect.arrayContaining([
+          expect.objectContaining({ check: 'privileges', message: 'there is no schema app in the database' }),
+          expect.objectContaining({ check: 'table', level: 'ok', message: expect.stringContaining('Rooms') as string }),
+        ]) as unknown,
+      })
+      await database.query('CREATE SCHEMA app')
+      await workspace.write('made.in', 'REAL.grades.SET(s1, A)\nREAL.rooms.SET(hall, 200)\n')
+      await workspace.done(['run', 'made.in', '--config', 'mapped.yaml', '--state', 'doctor', '--quiet'])
+      const right = await look('mapped.yaml')
+      expect(right.status).toBe(0)
+      expect(right.found.filter(({ check }) => check === 'table')).toMatchObject([
+        { level: 'ok', message: 'app.marks: there, of the right shape' },
+        { level: 'ok', message: 'Rooms: there, of the right shape' },
+      ])
+      await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x-y-z'`)
+      await database.query('GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC')
+      await database.query('GRANT USAGE ON SCHEMA app TO PUBLIC')
+      await database.query('ALTER TABLE public."Rooms" DROP COLUMN seats CASCADE')
+      await workspace.write('less.yaml', config(role))
+      const less = await look('less.yaml')
+      expect(less.status).toBe(3)
+      const problems = less.found.filter(({ level }) => level === 'problem')
+      expect(problems.map(({ message }) => message)).toEqual([
+        'the user may not read and write marks',
+        expect.stringContaining('Rooms has another shape: column seats is missing'),
+      ])
+      expect(problems.every(({ advice }) => advice !== undefined)).toBe(true)
+      await database.query(`DROP OWNED BY ${role}`)
+      await database.query(`DROP ROLE ${role}`)
+    } finally {
+      await database.drop()
+    }
+  })
 })

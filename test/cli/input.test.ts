@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { expectRefused, Workspace } from './support.ts'
 
-const workspace = await Workspace.create()
+const workspace = await Workspace.create({ warm: true })
 
 const far = '2200-01-01 00:00:00.000000000Z'
 

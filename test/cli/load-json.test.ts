@@ -14,7 +14,7 @@ replicas:
 
 let workspace: Workspace
 beforeAll(async () => {
-  workspace = await Workspace.create()
+  workspace = await Workspace.create({ warm: true })
   await workspace.write('merganser.yaml', CONFIG)
 })
 

@@ -26,7 +26,7 @@ const ROWS = [
 
 let workspace: Workspace
 beforeAll(async () => {
-  workspace = await Workspace.create()
+  workspace = await Workspace.create({ warm: true })
   await workspace.write('merganser.yaml', CONFIG)
   await workspace.write('rows.csv', `${ROWS}\n`)
   await workspace.done(['load', 'all', 'rows.csv'])

@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: 240_000 })
 
 let workspace: Workspace
 beforeAll(async () => {
-  workspace = await Workspace.create()
+  workspace = await Workspace.create({ warm: true })
 })
 
 /** What both databases hold, with stamps. */
@@ -17,7 +17,7 @@ const rows = async (replica: string, state: string): Promise<string> =>
 const shown = async (replica: string, state: string): Promise<string> =>
   (await workspace.done(['query', replica, '--state', state, '--format', 'csv'])).out
 const repair = (state: string, ...args: string[]) =>
-  workspace.run(['repair', 'hive', 'mongo', '--state', state, ...args])
+  workspace.run(['repair', 'hive', 'mongo', '--state', state, '--settle', '0', ...args])
 
 async function expectEqual(state: string): Promise<void> {
   expect(await rows('HIVE', state)).toBe(await rows('MONGODB', state))
@@ -118,6 +118,75 @@ describe('merganser repair', () => {
     expect(await shown('HIVE', state)).toMatch(/^late,c,w$/m)
   })
 
+  it('brings back by its plan too, which run executes, rows that the cache takes for flushed', async () => {
+    const state = 'lost'
+    // No other log has seen them: every session reads them back, and takes them for flushed.
+    await workspace.done(
+      ['run', '--state', state, '--quiet'],
+      'HIVE.SET((s,c),v)\nHIVE.SET((t,c),v)\nHIVE.SET((u,c),v)\nHIVE.DELETE(u,c)',
+    )
+    await workspace.done(['copy', 'hive', 'mongo', '--state', state, '--quiet'])
+    const before = await rows('HIVE', state)
+    await byHand(state, "DELETE FROM student_course_grades WHERE student_id IN ('s', 'u')")
+    expect(await repair(state, '--plan', 'lost.in')).toMatchObject({ status: 0 })
+    expect((await workspace.done(['run', 'lost.in', '--state', state])).err).toContain('converged')
+    expect(await rows('HIVE', state)).toBe(before)
+    await expectEqual(state)
+  })
+
+  it('I15: settles values without stamps only by --prefer, and leaves them whole without it', async () => {
+    const state = 'bare'
+    await workspace.done(['run', '--state', state, '--quiet'], 'HIVE.SET((s1,c1),A)\nMONGODB.SET((s2,c1),B)\nFULL_SYNC')
+    await byHand(
+      state,
+      `INSERT INTO student_course_grades (student_id, course_id, grade) VALUES ('new', 'c', 'by hand');
+       UPDATE student_course_grades SET grade = 'forged', grade_stamp = NULL WHERE student_id = 's1'`,
+    )
+    const before = await rows('HIVE', state)
+    expectRefused(await repair(state), 1, 'NOT_CONVERGED')
+    expect(await rows('HIVE', state)).toBe(before)
+    expect(await repair(state, '--prefer', 'hive')).toMatchObject({ status: 0 })
+    await expectEqual(state)
+    expect(await shown('MONGODB', state)).toBe('student_id,course_id,grade\nnew,c,by hand\ns1,c1,forged\ns2,c1,B\n')
+    expect(await rows('MONGODB', state)).toMatch(/^new,c,by hand,[^,]*Z@REPAIR,/m)
+    await byHand(state, "INSERT INTO student_course_grades (student_id, course_id, grade) VALUES ('x', 'c', 'by hand')")
+    expect(await repair(state, '--prefer', 'mongo')).toMatchObject({ status: 0 })
+    await expectEqual(state)
+    expect(await shown('HIVE', state)).not.toContain('x,c')
+    await workspace.done(['run', '--state', state], 'FULL_SYNC\nHIVE.GET(x,c) = none\nMONGODB.GET(s1,c1) = forged\n')
+  })
+
+  it('ends in order at Ctrl-C: rows are whole, the oplog and the undo script have them; again, it does the rest', async () => {
+    const config = `tables: { wide: { key: { k: int64 }, values: { x: string, y: string } } }
+replicas: { HIVE: { type: embedded-warehouse }, MONGODB: { type: embedded-documents } }
+`
+    await workspace.write('interrupted.yaml', config)
+    const options = ['--config', 'interrupted.yaml', '--state', 'interrupted']
+    const count = 40_000
+    const script = Array.from(
+      { length: count },
+      (_, i) => `HIVE.SET(${String(i)}, {x: a${String(i)}, y: b${String(i)}})\n`,
+    )
+    await workspace.done(['run', ...options, '--quiet'], script.join(''))
+    const started = workspace.start(['repair', 'hive', 'mongo', '--settle', '0', ...options])
+    await started.shows('rows differ')
+    started.child.kill('SIGINT')
+    const ended = await started.ended
+    expectRefused(ended, 130, 'INTERRUPTED')
+    expect(ended.err).toContain('repair again for the rest')
+    const names = await readdir(workspace.path('interrupted/repairs'))
+    const undo = names.find((name) => name.endsWith('.undo.in'))!
+    expect((await readFile(workspace.path(`interrupted/repairs/${undo}`), 'utf8')).split('\n')).toHaveLength(count + 2)
+    const query = ['query', 'MONGODB', ...options, '--format', 'csv']
+    const there = (await workspace.done(query)).out.trim().split('\n').slice(1)
+    const logged = (await workspace.done(['oplog', 'MONGODB', ...options])).out
+    expect(logged.split('\n').filter((line) => line.includes('.SET(')).length).toBeGreaterThanOrEqual(there.length)
+    for (const line of there) expect(line).toMatch(/^(\d+),a\1,b\1$/)
+    const again = await workspace.run(['repair', 'hive', 'mongo', '--settle', '0', ...options])
+    expect(again, again.err).toMatchObject({ status: 0 })
+    expect((await workspace.done(query)).out.trim().split('\n')).toHaveLength(count + 1)
+  })
+
   it('brings back a row that the database lost while its own log has yet to be seen by others', async () => {
     const state = 'unseen'
     // MONGODB gets the row by a copy: no log but HIVE's has it, and every session reads it back.
@@ -168,13 +237,15 @@ HIVE.wide.DELETE(3,c)
 MONGODB.SET(only,first)
 `
     await workspace.done(['run', ...options, '--quiet'], script)
-    expect((await workspace.run(['repair', 'mongo', 'hive', ...options, '--table', 'wide'])).status).toBe(0)
+    expect(
+      (await workspace.run(['repair', 'mongo', 'hive', '--settle', '0', ...options, '--table', 'wide'])).status,
+    ).toBe(0)
     const wide = async (replica: string) =>
       (await workspace.done(['query', replica, ...options, '--table', 'wide', '--stamps', '--format', 'csv'])).out
     expect(await wide('HIVE')).toBe(await wide('MONGODB'))
     expect(await wide('HIVE')).toMatch(/^1,a b,one,[^,]*@HIVE,2,[^,]*@MONGODB,/m)
     expect((await workspace.done(['query', 'HIVE', ...options, '--format', 'csv'])).out).toBe('k,v\n')
-    const ended = await workspace.run(['repair', 'mongo', 'hive', ...options, '--quiet'])
+    const ended = await workspace.run(['repair', 'mongo', 'hive', '--settle', '0', ...options, '--quiet'])
     expect(ended).toMatchObject({ status: 0, err: '' })
     expect((await workspace.done(['query', 'HIVE', ...options, '--format', 'csv'])).out).toBe('k,v\nonly,first\n')
   })

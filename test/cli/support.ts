@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect } from 'vitest'
+import { WarmProgram } from './warm.ts'
 
 /** The program as users start it, with what `npm run build` built. */
 export const PROGRAM = fileURLToPath(new URL('../../bin/merganser.js', import.meta.url))
@@ -24,15 +25,20 @@ export interface Started {
 /** A directory for one test file, removed after it, with a configuration of two databases that start fast. */
 export class Workspace {
   readonly directory: string
+  readonly #warm: WarmProgram | undefined
 
-  private constructor(directory: string) {
+  private constructor(directory: string, warm: WarmProgram | undefined) {
     this.directory = directory
+    this.#warm = warm
   }
 
-  static async create(): Promise<Workspace> {
-    const workspace = new Workspace(await mkdtemp(join(tmpdir(), 'merganser-cli-')))
+  /** With `warm`, `run` and what builds on it start no process where they can do without. */
+  static async create({ warm = false } = {}): Promise<Workspace> {
+    const program = warm ? new WarmProgram() : undefined
+    const workspace = new Workspace(await mkdtemp(join(tmpdir(), 'merganser-cli-')), program)
     await workspace.write('merganser.yaml', TWO_REPLICAS)
     afterAll(async () => {
+      program?.end()
       await rm(workspace.directory, { recursive: true, force: true })
     })
     return workspace
@@ -101,8 +107,12 @@ export class Workspace {
     args: readonly string[],
     options: { readonly input?: string | Uint8Array; readonly shell?: string; readonly env?: NodeJS.ProcessEnv } = {},
   ): Promise<Ended> {
+    const { input = '', shell, env } = options
+    if (this.#warm !== undefined && shell === undefined && env === undefined) {
+      return await this.#warm.run(args, this.directory, input)
+    }
     const { child, ended } = this.start(args, options)
-    child.stdin.end(options.input ?? '')
+    child.stdin.end(input)
     return await ended
   }
 

@@ -42,7 +42,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'kernel/assembly/a.ts',
   ),
   'config/a.ts': ['core/a.ts'],
-  'library/a.ts': ['config/a.ts', 'core/a.ts', 'engine/a.ts', 'script/a.ts'],
+  'library/a.ts': [...PARTS, ...CONNECTOR, 'config/a.ts', 'engine/a.ts', 'verify/a.ts'],
   'cli/a.ts': [
     ...without(ALL, 'core/model/a.ts', ...KERNEL, 'connectors/registry.ts', 'library/a.ts'),
     'stranger/a.ts',

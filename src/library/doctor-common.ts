@@ -1,8 +1,15 @@
 import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { MerganserError } from '../core/errors.ts'
-import type { Positions } from '../engine/positions.ts'
 import type { Finding } from '../connectors/connector.ts'
+import { ok, problem, spaceFinding } from '../connectors/findings.ts'
+import { positionsPath } from '../engine/opening.ts'
+import { decodePositions, type Positions } from '../engine/positions.ts'
+import type { Environment } from '../environment/environment.ts'
+import { lockHolder } from '../environment/node-processes.ts'
+import { roomOf } from '../environment/node-space.ts'
+import { readPositions } from '../oplog/positions.ts'
+import { inspectLog } from '../oplog/recover.ts'
 
 /** `damage`: the state directory can't be used, which has an exit status of its own. */
 export type CommonFinding = Finding & { readonly damage?: boolean }
@@ -15,21 +22,23 @@ const DRIFT = 50
 const AHEAD = 2_000n * NANOSECONDS
 const LEAST_NODE = [20, 19] as const
 
-const ok = (check: string, message: string): CommonFinding => ({ level: 'ok', check, message })
-
 /** What no single replica is to blame for: Node, the configuration, clock and state directory. Throws nothing. */
-export async function* commonFindings(config: Config, signal: AbortSignal): AsyncGenerator<CommonFinding> {
+export async function* commonFindings(
+  environment: Environment,
+  config: Config,
+  signal: AbortSignal,
+): AsyncGenerator<CommonFinding> {
   yield nodeFinding()
   const tables = config.tables.map(({ name }) => name).join(', ')
   yield ok('configuration', `${config.file ?? 'the defaults'}: tables ${tables}`)
-  const positions = await recorded(config)
+  const positions = await recorded(environment, config)
   yield* stateFindings(config)
   if (positions instanceof MerganserError) yield damaged(positions)
   else {
-    for (const { name } of config.replicas) yield* oplogFindings(config, name, positions)
+    for (const { name } of config.replicas) yield* oplogFindings(environment, config, name, positions)
   }
   if (signal.aborted) return
-  yield* clockFindings(positions instanceof MerganserError ? undefined : positions)
+  yield* clockFindings(environment, positions instanceof MerganserError ? undefined : positions)
 }
 
 function nodeFinding(): CommonFinding {
@@ -40,11 +49,6 @@ function nodeFinding(): CommonFinding {
 }
 
 async function* stateFindings({ state }: Config): AsyncGenerator<CommonFinding> {
-  const [{ roomOf }, { spaceFinding, problem }, { lockHolder }] = await Promise.all([
-    import('../environment/node-space.ts'),
-    import('../connectors/findings.ts'),
-    import('../environment/node-processes.ts'),
-  ])
   try {
     const { exists, path, refused, freeBytes } = await roomOf(state)
     if (refused === undefined) yield ok('state', exists ? `${path} can be written` : `${state} will be made`)
@@ -66,16 +70,10 @@ async function* stateFindings({ state }: Config): AsyncGenerator<CommonFinding> 
   }
 }
 
-async function recorded({ state }: Config): Promise<Positions | MerganserError> {
-  const [{ positionsPath }, { decodePositions }, { readPositions }, { realEnvironment }] = await Promise.all([
-    import('../engine/opening.ts'),
-    import('../engine/positions.ts'),
-    import('../oplog/positions.ts'),
-    import('../index.ts'),
-  ])
+async function recorded({ disk }: Environment, { state }: Config): Promise<Positions | MerganserError> {
   const path = positionsPath(state)
   try {
-    const content = await readPositions(realEnvironment().disk, path)
+    const content = await readPositions(disk, path)
     return content === undefined ? new Map() : decodePositions(content, path)
   } catch (error) {
     if (error instanceof MerganserError) return error
@@ -84,16 +82,17 @@ async function recorded({ state }: Config): Promise<Positions | MerganserError> 
 }
 
 /** Reads the end of a log, from the segment that the positions recorded last: `merganser oplog` reads it whole. */
-async function* oplogFindings(config: Config, name: string, positions: Positions): AsyncGenerator<CommonFinding> {
-  const [{ inspectLog }, { realEnvironment }] = await Promise.all([
-    import('../oplog/recover.ts'),
-    import('../index.ts'),
-  ])
+async function* oplogFindings(
+  { disk }: Environment,
+  config: Config,
+  name: string,
+  positions: Positions,
+): AsyncGenerator<CommonFinding> {
   const position = positions.get(name)
   const check = 'oplog'
   try {
     const expect = position === undefined ? undefined : { logId: position.log, records: position.records }
-    const report = await inspectLog(realEnvironment().disk, config.state, name, { from: position?.records, expect })
+    const report = await inspectLog(disk, config.state, name, { from: position?.records, expect })
     const torn = report.torn?.bytes ?? 0
     const message = `${name}: ${report.records.toLocaleString('en')} records`
     if (torn === 0) yield ok(check, message)
@@ -110,9 +109,10 @@ function damaged({ message, advice }: MerganserError): CommonFinding {
 }
 
 /** Whether the wall clock runs as fast as the one that can't be set, and isn't behind what was written before. */
-async function* clockFindings(positions: Positions | undefined): AsyncGenerator<CommonFinding> {
-  const { realEnvironment } = await import('../index.ts')
-  const { clock, timers } = realEnvironment()
+async function* clockFindings(
+  { clock, timers }: Environment,
+  positions: Positions | undefined,
+): AsyncGenerator<CommonFinding> {
   const start = { wall: clock.nanoseconds(), steady: clock.milliseconds() }
   await timers.sleep(WATCHED)
   const wall = Number((clock.nanoseconds() - start.wall) / NANOSECONDS)
