@@ -10,6 +10,12 @@ const BENCHES = {
   opening: async (sizes) => (await import('./opening.mjs')).opening(sizes),
   flush: async (sizes) => (await import('./flush.mjs')).flush(sizes),
   'side-by-side': async (sizes) => (await import('./side-by-side.mjs')).sideBySide(sizes),
+  'flush-postgres': async (sizes) => (await import('./servers-flush-postgres.mjs')).flushPostgres(sizes),
+  'flush-mongodb': async (sizes) => (await import('./servers-flush-mongodb.mjs')).flushMongodb(sizes),
+  'flush-hive': async (sizes) => (await import('./servers-flush-hive.mjs')).flushHive(sizes),
+  reads: async (sizes) => (await import('./servers-reads.mjs')).reads(sizes),
+  copy: async (sizes) => (await import('./servers-copy.mjs')).copy(sizes),
+  diff: async (sizes) => (await import('./diff.mjs')).diff(sizes),
   starting: async (sizes) => (await import('./starting.mjs')).starting(sizes),
 }
 

@@ -4,17 +4,13 @@ import { from } from 'pg-copy-streams'
 import { encodeRows } from '../dist/connectors/postgres/copy-encode.js'
 import { createTableSql, layoutOf, tableSql } from '../dist/connectors/postgres/layout.js'
 import { statementsOf } from '../dist/connectors/postgres/statements.js'
-import { RowBatchBuilder } from '../dist/core/batch.js'
-import { stampText } from '../dist/core/stamp.js'
 import { DEFAULT_TABLE } from '../dist/core/table.js'
-import { gradeOf } from './script.mjs'
+import { referenceBatch } from './reference-rows.mjs'
 
 const SCHEMA = { ...DEFAULT_TABLE, name: 'reference_grades' }
 const LAYOUT = layoutOf(SCHEMA)
 const STATEMENTS = statementsOf(LAYOUT, 'reference_staging')
-const ORIGIN = 'POSTGRESQL'
-const DAY = 86_400_000_000_000n
-const FIRST = 1_767_225_600_000_000_000n
+const encoded = (keys, age) => [...encodeRows(referenceBatch(keys, age, SCHEMA))]
 
 /** The floor for a flush: the same table under another name, and all rows ready as the bytes of a binary COPY. */
 export class BulkLoad {
@@ -26,7 +22,7 @@ export class BulkLoad {
     await client.query("SET timezone = 'UTC'; SET jit = off; SET synchronous_commit = on")
     await client.query(createTableSql(LAYOUT))
     await client.query(STATEMENTS.createStaging)
-    return new BulkLoad(client, { fresh: encoded(keys, FIRST), newer: encoded(keys, FIRST + DAY) })
+    return new BulkLoad(client, { fresh: encoded(keys, 'fresh'), newer: encoded(keys, 'newer') })
   }
 
   constructor(client, ready) {
@@ -47,13 +43,4 @@ export class BulkLoad {
     await this.#client.query('COMMIT')
     if (rowCount === 0) throw new Error('the reference changed no rows')
   }
-}
-
-function encoded(keys, time) {
-  const rows = new RowBatchBuilder(SCHEMA, keys.length)
-  keys.forEach((key, i) => {
-    const stamp = stampText({ time: time + BigInt(i) * 1000n, origin: ORIGIN })
-    rows.push({ key, cells: [{ value: gradeOf(i), stamp }], deleted: null })
-  })
-  return [...encodeRows(rows.build())]
 }

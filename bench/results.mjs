@@ -65,6 +65,7 @@ speeds. Of amounts it is the largest or, beside a reference, the median of how m
 
 - ${grouped(sizes.lines)} lines over ${grouped(sizes.keys)} keys replayed, ${grouped(sizes.naiveLines)} lines by \`naive-replay.mjs\`
 - ${grouped(sizes.merged)} keys merged, ${grouped(sizes.sets)} SETs, ${grouped(sizes.values * 10)} values of 1 KB, ${grouped(sizes.rows)} rows a flush
+- ${grouped(sizes.gets)} keys that a GET misses, ${grouped(sizes.copied)} rows copied
 - Node ${from.node}, ${from.platform}, ${from.cores} cores (${from.cpu}), ${from.memory}
 
 ${tableOf(results)}
@@ -88,5 +89,17 @@ What is measured:
   on the same server.
 - three flushes side by side: one session's flushes into three embedded databases at once, rows that they hold already
   with later stamps, against the slowest of the three alone.
+- flushes into servers: as the one into embedded PostgreSQL, databases and session new for each pair. psql, with the
+  statements of \`postgres-bulk.sql\`, and mongoimport, with four workers, unguarded and as durable as Merganser, are
+  whole processes that read ready files; Hive's reference loads a ready Parquet file and runs the same MERGE.
+- GET misses: a program asks a session that was just opened for all keys at once; the reference asks for one after the
+  other. Single queries of Hive take so long that a few of them stand for all.
+- copies: whole processes, into empty databases; the reference is psql's COPY into a CSV file and then mongoimport,
+  or LOAD DATA into a table of text and an INSERT from it.
+- what has no figure was not measured: the notes say what is missing here.
+- diff: \`merganser diff\` of two databases with the same rows, a whole process. The plain scan of the reference is what
+  a program does with the driver alone, a process too: a cursor over all columns in the order of the key, each row
+  counted; of PostgreSQL and PostgreSQL with \`--no-digests\`, since both could work out digests. The digest query is
+  the one that \`diff\` asks, by a process that only connects and asks it. Beside it stands the time of psql's COPY.
 `
 }

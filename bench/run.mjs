@@ -4,15 +4,25 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { provideServers } from './provided-servers.mjs'
 import { document, machine, tableOf } from './results.mjs'
 import { SIZES } from './sizes.mjs'
 
-/** What `--only` takes. */
-const BENCHES = ['replay', 'merge', 'sets', 'columns', 'values', 'opening', 'flush', 'side-by-side', 'starting']
+/** What `--only` takes, each with the servers that it wants. */
+const BENCHES = {
+  ...{ replay: [], merge: [], sets: [], columns: [], values: [], opening: [], flush: [], 'side-by-side': [] },
+  starting: [],
+  'flush-postgres': ['postgres'],
+  'flush-mongodb': ['mongodb'],
+  'flush-hive': ['hive'],
+  reads: ['postgres', 'mongodb', 'hive'],
+  copy: ['postgres', 'mongodb', 'hive'],
+  diff: ['postgres', 'mongodb', 'hive'],
+}
 
 const USAGE = `usage: npm run bench [-- options]
   --size ${Object.keys(SIZES).join('|')}   how much (default: default)
-  --only NAME     one of ${BENCHES.join(', ')}
+  --only NAME     one of ${Object.keys(BENCHES).join(', ')}; several with commas between
   --pairs N       measurements of each pair
   --json FILE     where the figures go (default: bench/results/latest.json)
 bench/RESULTS.md is written by a whole run of the default size.`
@@ -31,28 +41,28 @@ function optionsOf(args) {
     },
   })
   const pairs = values.pairs === undefined ? undefined : Number(values.pairs)
+  const only = values.only?.split(',')
+  const unknown = only?.find((name) => !Object.hasOwn(BENCHES, name))
   const refused =
     (!Object.hasOwn(SIZES, values.size) && `there is no size ${values.size}`) ||
-    (values.only !== undefined && !BENCHES.includes(values.only) && `there is no bench ${values.only}`) ||
+    (unknown !== undefined && `there is no bench ${unknown}`) ||
     (pairs !== undefined && !(Number.isInteger(pairs) && pairs > 0) && '--pairs takes a number from 1')
   if (refused) throw new Error(refused)
-  return { ...values, pairs }
+  return { ...values, only, pairs }
 }
 
 async function bench({ size, only, pairs, json }) {
   const started = performance.now()
   const sizes = { ...SIZES[size], ...(pairs === undefined ? {} : { pairs, starts: pairs }) }
+  const names = Object.keys(BENCHES).filter((name) => only?.includes(name) ?? true)
   const results = []
-  for (const name of BENCHES) {
-    if (only !== undefined && only !== name) continue
-    process.stderr.write(`${name} ...\n`)
-    const directory = mkdtempSync(join(tmpdir(), 'merganser-bench-'))
-    try {
-      results.push(...(await measure(name, { ...sizes, directory })))
-    } finally {
-      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
-    }
-  }
+  for (const name of names.filter((one) => BENCHES[one].length === 0)) results.push(...(await measureOne(name, sizes)))
+  results.push(
+    ...(await measureOnServers(
+      names.filter((name) => BENCHES[name].length > 0),
+      sizes,
+    )),
+  )
   const seconds = (performance.now() - started) / 1000
   const figures = { size, sizes, machine: machine(), date: new Date().toISOString().slice(0, 10), seconds, results }
   process.stdout.write(`${tableOf(results)}\n`)
@@ -60,6 +70,29 @@ async function bench({ size, only, pairs, json }) {
   mkdirSync(dirname(json), { recursive: true })
   writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`)
   if (size === 'default' && only === undefined) writeFileSync(own('RESULTS.md'), document(figures))
+}
+
+/** The servers are there while it measures. */
+async function measureOnServers(names, sizes) {
+  const kinds = [...new Set(names.flatMap((name) => BENCHES[name]))]
+  const stop = sizes.build && kinds.length > 0 ? await provideServers(kinds) : async () => {}
+  const results = []
+  try {
+    for (const name of names) results.push(...(await measureOne(name, sizes)))
+  } finally {
+    await stop()
+  }
+  return results
+}
+
+async function measureOne(name, sizes) {
+  process.stderr.write(`${name} ...\n`)
+  const directory = mkdtempSync(join(tmpdir(), 'merganser-bench-'))
+  try {
+    return await measure(name, { ...sizes, directory })
+  } finally {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  }
 }
 
 /** Each in a process of its own: none begins with another's memory. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { tmpdir, userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import { ROOT } from '../run.mjs'
-import { cacheDirectory } from './cache.mjs'
 import { ServiceError } from './command.mjs'
 import { ferretdb } from './ferretdb.mjs'
 import { hive } from './hive.mjs'
@@ -21,8 +21,11 @@ export function servicesNamed(names) {
   })
 }
 
-/** The directories of the running servers of all checkouts of this user. */
-export const runningDirectory = () => join(cacheDirectory(), 'running')
+/**
+ * The directories of the running servers of all checkouts of this user. Not in the cache: Hive takes every file for hidden
+ * that has a directory above it whose name begins with a dot, and reads none of them.
+ */
+export const runningDirectory = () => join(tmpdir(), `merganser-services-of-${userInfo().username}`)
 
 /** The directory of the servers that `npm run services -- up` starts for this checkout; removing packages spares it. */
 export function checkoutDirectory() {

@@ -11,6 +11,8 @@ const RECIPE = fileURLToPath(new URL('hive/', import.meta.url))
 const OLDEST_JAVA = 17
 const NEWEST_JAVA = 22
 const HEAP = '2g'
+/** Less work for the compiler: a server that is used for minutes never gets back what the better code costs. */
+const SHORT_LIVED = ['-XX:TieredStopAtLevel=1']
 
 const recipe = {
   name: 'hive',
@@ -43,12 +45,19 @@ export const hive = {
 
   recipe: () => recipe,
 
-  command({ provisioned, state, port }) {
+  /**
+   * @param options `shortLived`: it is to start fast rather than to run fast; `durable`: its metastore outlives its
+   * process, but no statement may be cancelled (`Serve.java` says why)
+   */
+  command({ provisioned, state, port, options = {} }) {
     for (const name of ['tmp', 'warehouse']) mkdirSync(join(state, name))
-    cpSync(join(provisioned, 'metastore_db'), join(state, 'metastore_db'), { recursive: true })
+    const metastore = join(state, 'metastore_db')
+    cpSync(join(provisioned, 'metastore_db'), metastore, { recursive: true })
     const jars = readdirSync(join(provisioned, 'jars')).map((name) => join(provisioned, 'jars', name))
     const properties = {
       'merganser.hive.state': state,
+      'merganser.hive.metastore': options.durable ? metastore : 'memory:merganser',
+      ...(options.durable ? {} : { 'merganser.hive.metastore.from': metastore }),
       'log4j2.formatMsgNoLookups': 'true',
       'derby.stream.error.file': join(state, 'derby.log'),
       'java.io.tmpdir': join(state, 'tmp'),
@@ -62,7 +71,7 @@ export const hive = {
     return {
       program: javaProgram('java'),
       args: [
-        ...[`-Xmx${HEAP}`, '-XX:+UseSerialGC', ...openings()],
+        ...[`-Xmx${HEAP}`, '-XX:+UseSerialGC', ...(options.shortLived ? SHORT_LIVED : []), ...openings()],
         ...Object.entries(properties).map(([name, value]) => `-D${name}=${value}`),
         ...['-cp', [RECIPE, join(provisioned, 'classes'), ...jars].join(delimiter)],
         ...['Serve', '--hiveconf', `hive.server2.thrift.port=${String(port)}`],

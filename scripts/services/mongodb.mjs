@@ -48,7 +48,7 @@ function tellOf(text, report) {
 export const mongodb = {
   name: 'mongodb',
   title: 'SecantusDB (MongoDB protocol)',
-  entries: ['secantusdb-rust', 'secantusdb-python'],
+  entries: ['secantusdb-rust', 'secantusdb-python', 'mongoimport'],
   stopSignal: 'SIGTERM',
 
   async missing({ fast = false }) {

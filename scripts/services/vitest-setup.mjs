@@ -26,7 +26,7 @@ export async function setup(project) {
 
   const directory = mkdtempSync(join(tmpdir(), 'merganser-services-'))
   const stop = guard(directory)
-  for (const [name, found] of await up(directory, missing, say)) {
+  for (const [name, found] of await up(directory, missing, say, { shortLived: true })) {
     if (found.url === undefined) process.env[missingVariable(name)] = found.missing
     else process.env[urlVariable(name)] = found.url
   }

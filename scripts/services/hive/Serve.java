@@ -1,3 +1,4 @@
+import java.sql.DriverManager;
 import org.apache.hadoop.hive.conf.HiveConf;
 import org.apache.hadoop.hive.metastore.leader.CompactorTasks;
 import org.apache.hadoop.hive.metastore.leader.HouseKeepingTasks;
@@ -9,6 +10,13 @@ import org.apache.hive.service.server.HiveServer2;
  */
 public class Serve {
   public static void main(String[] args) throws Exception {
+    // Derby closes its files when a thread is interrupted that uses them, as Hive does when a statement is cancelled: from
+    // then on the metastore forgets what is committed. One in memory has no files.
+    String metastore = System.getProperty("merganser.hive.metastore.from");
+    if (metastore != null) {
+      String url = "jdbc:derby:" + System.getProperty("merganser.hive.metastore") + ";createFrom=" + metastore;
+      DriverManager.getConnection(url).close();
+    }
     // Returns once the server has started; its threads keep the process alive.
     HiveServer2.main(args);
     HiveConf conf = new HiveConf();

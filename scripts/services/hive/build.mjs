@@ -63,7 +63,8 @@ async function unpackScripts(directory, work) {
 async function initialise(directory, work, classPath) {
   const home = join(directory, 'home')
   const args = [
-    ...['-Xmx512m', ...openings(), `-Dmerganser.hive.state=${directory}`],
+    ...['-Xmx512m', ...openings()],
+    ...[`-Dmerganser.hive.state=${directory}`, `-Dmerganser.hive.metastore=${join(directory, 'metastore_db')}`],
     ...[`-Dderby.stream.error.file=${join(work, 'derby.log')}`, `-Djava.io.tmpdir=${work}`, '-cp', classPath],
     'org.apache.hadoop.hive.metastore.tools.schematool.MetastoreSchemaTool',
     ...['-dbType', 'derby', '-initSchema'],
