@@ -1,0 +1,88 @@
+/*
+ * Rows as the checkers keep them: nothing of the product's own join or normal form is used here, so that a fault there
+ * shows.
+ */
+
+export interface Cell {
+  readonly value: string | null
+  /** Sorts as stamps do. */
+  readonly stamp: string
+}
+
+export interface PlainRow {
+  /** One per value column. */
+  readonly cells: readonly (Cell | undefined)[]
+  /** The greatest tombstone's stamp; '' for none. */
+  readonly deleted: string
+}
+
+/** Of one replica: by table and key. */
+export class PlainRows {
+  readonly #tables: Map<string, PlainRow>[]
+
+  constructor(tables: number | readonly Map<string, PlainRow>[]) {
+    this.#tables =
+      typeof tables === 'number'
+        ? Array.from({ length: tables }, () => new Map<string, PlainRow>())
+        : tables.map((rows) => new Map(rows))
+  }
+
+  copy(): PlainRows {
+    return new PlainRows(this.#tables)
+  }
+
+  get(table: number, key: string): PlainRow | undefined {
+    return this.#tables[table]!.get(key)
+  }
+
+  /** Gives the row as it is then. */
+  join(table: number, key: string, row: PlainRow): PlainRow {
+    const next = joined(this.get(table, key), row)
+    this.#tables[table]!.set(key, next)
+    return next
+  }
+
+  joinAll(other: PlainRows): void {
+    for (const [table, key, row] of other) this.join(table, key, row)
+  }
+
+  *[Symbol.iterator](): Generator<readonly [table: number, key: string, row: PlainRow]> {
+    for (const [table, rows] of this.#tables.entries()) {
+      for (const [key, row] of rows) yield [table, key, row]
+    }
+  }
+}
+
+export function joined(a: PlainRow | undefined, b: PlainRow): PlainRow {
+  if (a === undefined) return b
+  return {
+    cells: b.cells.map((cell, column) => {
+      const other = a.cells[column]
+      if (cell === undefined || other === undefined) return cell ?? other
+      return cell.stamp > other.stamp ? cell : other
+    }),
+    deleted: a.deleted > b.deleted ? a.deleted : b.deleted,
+  }
+}
+
+/** The registers that no tombstone covers. */
+export function shown(row: PlainRow | undefined, columns: number): (Cell | undefined)[] {
+  if (row === undefined) return Array.from({ length: columns }, () => undefined)
+  return row.cells.map((cell) => (cell !== undefined && cell.stamp > row.deleted ? cell : undefined))
+}
+
+/** The row in normal form as text, to compare: registers and tombstone with their stamps. */
+export function normalText(row: PlainRow | undefined, columns: number): string {
+  const cells = shown(row, columns)
+  const outlived = row === undefined || cells.every((cell) => cell !== undefined)
+  return JSON.stringify([
+    cells.map((cell) => (cell === undefined ? null : [cell.value, cell.stamp])),
+    outlived ? '' : row.deleted,
+  ])
+}
+
+/** Whether `a` holds everything of `b` or newer: joining `b` would change nothing that shows. */
+export function covers(a: PlainRow | undefined, b: PlainRow): boolean {
+  const columns = b.cells.length
+  return normalText(a, columns) === normalText(joined(a, b), columns)
+}
