@@ -60,6 +60,11 @@ export function sameDigest(both: Both, replica: number, table: number): void {
   same('the digest', expected.hash, got.hash)
 }
 
+/** Of every replica and table. */
+export function sameDigests(both: Both): void {
+  for (const replica of both.names.keys()) for (const table of both.tables.keys()) sameDigest(both, replica, table)
+}
+
 export function sameRowCount(both: Both): void {
   same('rows in memory', both.model.rows(), both.subject.rows())
 }
