@@ -242,16 +242,29 @@ export class Session {
 
   async #positionsNow(): Promise<void> {
     const { keeper, replicas, state, clock } = this.context
-    const records = this.#opened.logs.map(({ writer, report }) => writer?.durableRecords ?? report.records)
+    const records = this.#opened.logs.map((_, id) => this.#durableRecords(id))
     keeper.durable(records)
     for (const { id, flusher } of replicas) {
       const needed = Math.min(flusher.position, keeper.leastSeen(id))
       state.forget(id, needed)
       this.#forgotten[id] = Math.max(this.#forgotten[id]!, needed)
     }
-    const flushed = replicas.map(({ flusher }) => flusher.position)
+    const flushed = replicas.map(({ id }) => this.#flushed(id, records[id]!))
     const content = encodePositions(keeper.snapshot(records, flushed, clock.last))
     await writePositions(this.setup.environment.disk, positionsPath(this.setup.stateDirectory), content)
+  }
+
+  #durableRecords(id: ReplicaId): number {
+    const { writer, report } = this.#opened.logs[id]!
+    return writer?.durableRecords ?? report.records
+  }
+
+  /**
+   * Up to which record of its log the database holds everything. Records that change no row count as flushed when they
+   * are made; those behind a GET that is never answered don't get into the log.
+   */
+  #flushed(id: ReplicaId, durable: number): number {
+    return Math.min(this.context.replicas[id]!.flusher.position, durable)
   }
 
   async #closeAll(): Promise<void> {
@@ -272,14 +285,15 @@ export class Session {
     await this.#log.durable()
   }
 
-  async #closeReplica({ name, lane, flusher }: Replica): Promise<void> {
+  async #closeReplica({ id, name, lane, flusher }: Replica): Promise<void> {
     // What is being tried again isn't waited for.
     lane.abort()
     await flusher.stop()
     if (!this.setup.dryRun && flusher.failure === undefined) {
       const highWater = stampText({ time: this.context.clock.last, origin: name })
       // Only a hint for the next opening: without it more is flushed again than had to be.
-      await lane.writeMeta({ inUse: false, position: flusher.position, highWater }).catch(() => undefined)
+      const position = this.#flushed(id, this.#durableRecords(id))
+      await lane.writeMeta({ inUse: false, position, highWater }).catch(() => undefined)
     }
     await lane.close()
   }

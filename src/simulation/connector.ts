@@ -59,18 +59,33 @@ class SimulatedStore implements ReplicaStore {
     const holder =
       owner === undefined ? undefined : { name: owner.name, session: owner.session, gone: false, found: undefined }
     const store = new SimulatedStore(server, client, replica, holder)
-    const waits = client.schedule.now + LONGEST_WAIT
+    try {
+      await store.#begin(owner)
+      return store
+    } catch (error) {
+      // Its connection is closed: what of it still arrives does nothing.
+      if (holder !== undefined) holder.gone = true
+      throw error
+    }
+  }
+
+  async #begin(owner: Owner | undefined): Promise<void> {
+    const { database } = this.#server
+    const { schedule, life } = this.#client
+    const waits = schedule.now + LONGEST_WAIT
     for (;;) {
-      const meta = await store.#ask(() => take(server.database, owner, holder))
+      const meta = await this.#ask(() => take(database, owner, this.#holder, life))
       if (meta !== 'locked') {
-        store.meta = meta
-        return store
+        this.meta = meta
+        return
       }
-      if (client.schedule.now > waits) {
-        const by = server.database.holder?.name ?? 'another one'
-        throw new MerganserError('DATABASE_LOCKED', `the database is in use by ${by}`, { place: { replica } })
+      if (schedule.now > waits) {
+        const by = database.holder?.name ?? 'another one'
+        throw new MerganserError('DATABASE_LOCKED', `the database is in use by ${by}`, {
+          place: { replica: this.#replica },
+        })
       }
-      await client.schedule.after(ASKED_AGAIN, client.life)
+      await schedule.after(ASKED_AGAIN, life)
     }
   }
 
@@ -192,9 +207,10 @@ function take(
   database: SimulatedDatabase,
   owner: Owner | undefined,
   holder: Holder | undefined,
+  life: Life,
 ): StoreMeta | undefined | 'locked' {
   const { meta, holder: other } = database
-  if (owner === undefined || holder === undefined) return meta
+  if (owner === undefined || holder === undefined || holder.gone || life.ended) return meta
   // Asked twice, it gives the same answer.
   if (holder.found !== undefined) return holder.found.meta
   const mine = other?.session !== undefined && other.session === owner.session

@@ -48,6 +48,7 @@ export class Driver {
   #reference: Reference | undefined
   #flipped: { readonly path: string; readonly undo: () => void } | undefined
   #refusals = 0
+  #intruder: SimulatedProcess | undefined
   /** Half of a line of results. */
   #output = ''
   sessions = 0
@@ -122,6 +123,7 @@ export class Driver {
     this.#output = ''
     await Promise.race([work(process), death])
     process.end()
+    this.#intruder?.end()
   }
 
   /** A session that goes on with the steps until it ends, is killed, or fails. */
@@ -326,7 +328,11 @@ export class Driver {
     if (content.bytes.length === 0) return
     const before = content.bytes
     const after = Buffer.from(before)
-    const at = this.#chance.below(after.length)
+    // A batch that nothing follows can't be told from a torn one: damage of the last one is a tail that is set aside.
+    const last = before.lastIndexOf('\n# seal ')
+    const sealed = path.endsWith('/positions') ? before.length : before.lastIndexOf('\n# seal ', last - 1)
+    if (sealed <= 0) return
+    const at = this.#chance.below(sealed)
     after[at] = after[at]! ^ (1 << this.#chance.below(8))
     content.bytes = after
     const undo = () => {
@@ -352,6 +358,7 @@ export class Driver {
       killed: () => undefined,
       reading: () => undefined,
     })
+    this.#intruder = other
     let refusal: MerganserError | undefined
     try {
       await openSession(this.#setup(other))

@@ -5,7 +5,8 @@ const SECTOR = 512
 
 /** What a file holds: as everyone reads it, and what of it is on the disk. */
 export class Content {
-  bytes = Buffer.alloc(0)
+  #bytes: Buffer = Buffer.alloc(256)
+  #size = 0
   /** What a power loss leaves at least, from the file's beginning. */
   durable = 0
   /** As it was before it was cut, until that is synced. */
@@ -13,13 +14,30 @@ export class Content {
   /** A failed sync dropped pages from here on: no later sync brings them to disk. */
   #dropped = Infinity
 
+  /** Whoever has taken them keeps what they were then, as far as they reached. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#size)
+  }
+
+  set bytes(bytes: Buffer) {
+    this.#bytes = bytes
+    this.#size = bytes.length
+  }
+
   append(more: Uint8Array): void {
-    this.bytes = Buffer.concat([this.bytes, more])
+    const size = this.#size + more.length
+    if (size > this.#bytes.length) {
+      const larger = Buffer.alloc(Math.max(size, 2 * this.#bytes.length))
+      this.bytes.copy(larger)
+      this.#bytes = larger
+    }
+    this.#bytes.set(more, this.#size)
+    this.#size = size
   }
 
   truncate(size: number): void {
     this.#uncut ??= this.bytes.subarray(0, this.durable)
-    this.bytes = this.bytes.subarray(0, size)
+    this.bytes = Buffer.from(this.bytes.subarray(0, size))
     this.durable = Math.min(this.durable, size)
     if (this.#dropped > size) this.#dropped = Infinity
   }

@@ -65,11 +65,10 @@ export function rowOf(record: LogRecord, columns: number): PlainRow {
   return { cells, deleted: '' }
 }
 
-/** What a log says, up to a record. */
-export function fold(records: readonly LogRecord[], columns: readonly number[], upTo = Infinity): PlainRows {
+/** What a log says, all of it. */
+export function fold(records: readonly LogRecord[], columns: readonly number[]): PlainRows {
   const rows = new PlainRows(columns.length)
-  for (const [number, record] of records.entries()) {
-    if (number >= upTo) break
+  for (const record of records) {
     if (record.op !== 'get') rows.join(record.table, record.key, rowOf(record, columns[record.table]!))
   }
   return rows

@@ -1,6 +1,6 @@
 import type { Assignment, Operation } from './operations.ts'
 import type { PlainRows } from './rows.ts'
-import { normalText, shown, type Cell, type PlainRow } from './rows.ts'
+import { sameNormal, shown, type Cell, type PlainRow } from './rows.ts'
 
 /** A record that a replica's log must hold next, of the replica's own. */
 export interface ExpectedRecord {
@@ -119,19 +119,21 @@ export class Reference {
     for (const [table, key, row] of rows) {
       const before = this.#views[replica]!.get(table, key)
       const after = this.#join(replica, table, key, row)
-      if (this.#text(table, before) !== this.#text(table, after)) changes.push({ table, key, before, after })
+      if (!this.#same(table, before, after)) changes.push({ table, key, before, after })
     }
     if (changes.length > 0) this.#writes.push({ replica, changes })
   }
 
   #join(replica: number, table: number, key: string, row: PlainRow): PlainRow {
     const view = this.#views[replica]!
-    const before = this.#text(table, view.get(table, key))
+    const before = view.get(table, key)
     this.#logs[replica]!.join(table, key, row)
     const after = view.join(table, key, row)
-    const id = `${String(table)} ${key}`
-    const written = this.#written[replica]!
-    if (before !== this.#text(table, after) && !written.has(id)) written.set(id, [table, key])
+    if (!this.#same(table, before, after)) {
+      const id = `${String(table)} ${key}`
+      const written = this.#written[replica]!
+      if (!written.has(id)) written.set(id, [table, key])
+    }
     return after
   }
 
@@ -177,7 +179,7 @@ export class Reference {
     return [row]
   }
 
-  #text(table: number, row: PlainRow | undefined): string {
-    return normalText(row, this.#columns[table]!)
+  #same(table: number, a: PlainRow | undefined, b: PlainRow | undefined): boolean {
+    return sameNormal(a, b, this.#columns[table]!)
   }
 }

@@ -71,18 +71,25 @@ export function shown(row: PlainRow | undefined, columns: number): (Cell | undef
   return row.cells.map((cell) => (cell !== undefined && cell.stamp > row.deleted ? cell : undefined))
 }
 
-/** The row in normal form as text, to compare: registers and tombstone with their stamps. */
-export function normalText(row: PlainRow | undefined, columns: number): string {
-  const cells = shown(row, columns)
-  const outlived = row === undefined || cells.every((cell) => cell !== undefined)
-  return JSON.stringify([
-    cells.map((cell) => (cell === undefined ? null : [cell.value, cell.stamp])),
-    outlived ? '' : row.deleted,
-  ])
+/** Whether two rows are the same in normal form: registers and tombstone, with their stamps. */
+export function sameNormal(a: PlainRow | undefined, b: PlainRow | undefined, columns: number): boolean {
+  if (a === b) return true
+  let outlived = true
+  for (let column = 0; column < columns; column++) {
+    const mine = shownCell(a, column)
+    const other = shownCell(b, column)
+    if (mine === undefined) outlived = false
+    if (mine !== other && (mine?.stamp !== other?.stamp || mine?.value !== other?.value)) return false
+  }
+  return outlived || (a?.deleted ?? '') === (b?.deleted ?? '')
+}
+
+function shownCell(row: PlainRow | undefined, column: number): Cell | undefined {
+  const cell = row?.cells[column]
+  return cell !== undefined && cell.stamp > row!.deleted ? cell : undefined
 }
 
 /** Whether `a` holds everything of `b` or newer: joining `b` would change nothing that shows. */
 export function covers(a: PlainRow | undefined, b: PlainRow): boolean {
-  const columns = b.cells.length
-  return normalText(a, columns) === normalText(joined(a, b), columns)
+  return sameNormal(a, joined(a, b), b.cells.length)
 }

@@ -1,6 +1,6 @@
 import { rowName, showRow, violated, type Checker } from './checker.ts'
 import { plainRow } from '../history.ts'
-import { normalText } from '../rows.ts'
+import { sameNormal } from '../rows.ts'
 import { idOf } from '../database.ts'
 
 /** Every database ends with the row that the greatest stamps of all logs make. */
@@ -14,7 +14,7 @@ export function totalOrder(): Checker {
           for (const row of database.rows(schema.name)) {
             const key = idOf(row.key)
             const wanted = expected.get(table, key)
-            if (normalText(plainRow(row), columns[table]!) === normalText(wanted, columns[table]!)) continue
+            if (sameNormal(plainRow(row), wanted, columns[table]!)) continue
             violated(
               'I1',
               `${database.name} ends with ${rowName(plan, table, key)} = ${showRow(plainRow(row))}, not ${showRow(wanted)}`,

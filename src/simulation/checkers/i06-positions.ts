@@ -1,50 +1,75 @@
-import type { StampedRow } from '../../core/batch.ts'
 import { plainRow } from '../history.ts'
-import { fold } from '../logs.ts'
+import { rowOf, type LogRecord } from '../logs.ts'
 import { covers, type PlainRow } from '../rows.ts'
 import { rowName, showRow, violated, type Between, type Checker } from './checker.ts'
 
 /** What is recorded of logs and databases is true of them. */
 export function truePositions(): Checker {
+  // What was true stays true, since rows only grow newer, as long as no log has lost something.
+  const checked = new Map<string, number>()
+  let lengths: readonly number[] = []
+  const newRecords = (what: string, records: readonly LogRecord[], upTo: number): readonly LogRecord[] => {
+    const from = checked.get(what) ?? 0
+    checked.set(what, Math.max(from, upTo))
+    return records.slice(from, upTo)
+  }
   return {
     invariant: 'I6',
     says: 'a position moves only over what the other side has confirmed',
     between(world) {
-      const { plan, positions } = world
+      const { plan, positions, logs } = world
+      if (logs.some((records, replica) => records.length < (lengths[replica] ?? 0))) checked.clear()
+      lengths = logs.map((records) => records.length)
       if (positions === undefined) return
       for (const [replica, name] of plan.replicas.entries()) {
         const position = positions[name]
         if (position === undefined) continue
-        if (position.opened) checkFlushed(world, replica, position.flushed)
+        const settled = position.opened && position.quarantined.length === 0
+        if (settled) checkFlushed(world, replica, newRecords(`flushed ${name}`, logs[replica]!, position.flushed))
         for (const [other, { position: seen }] of Object.entries(position.seen)) {
           const from = plan.replicas.indexOf(other)
-          if (from >= 0) checkSeen(world, replica, from, seen)
+          if (from >= 0) checkSeen(world, replica, from, newRecords(`${name} of ${other}`, logs[from]!, seen))
         }
       }
     },
   }
 }
 
-function checkFlushed(world: Between, replica: number, flushed: number): void {
-  const { plan, columns, databases, logs, positions } = world
+/** Records that wrote a row that `held` doesn't cover. */
+function uncovered(
+  { columns }: Between,
+  records: readonly LogRecord[],
+  held: (table: number, key: string) => PlainRow | undefined,
+): { readonly record: LogRecord; readonly row: PlainRow } | undefined {
+  for (const record of records) {
+    if (record.op === 'get') continue
+    const row = rowOf(record, columns[record.table]!)
+    const there = held(record.table, record.key)
+    if (there === undefined || !covers(there, row)) return { record, row }
+  }
+  return undefined
+}
+
+function checkFlushed(world: Between, replica: number, records: readonly LogRecord[]): void {
+  const { plan, databases } = world
   const database = databases[replica]!
-  const quarantined = (positions?.[plan.replicas[replica]!]?.quarantined.length ?? 0) > 0
-  if (quarantined) return
-  for (const [table, key, row] of fold(logs[replica]!, columns, flushed)) {
-    const held = asPlain(database.get(plan.tables[table]!.name, key.split('\u0001')))
-    if (held !== undefined && covers(held, row)) continue
-    const what = `${rowName(plan, table, key)} = ${showRow(row)}, its database has ${showRow(held)}`
-    violated('I6', `${database.name} is said to be flushed up to record ${String(flushed)}, which wrote ${what}`)
+  const held = (table: number, key: string) => {
+    const row = database.get(plan.tables[table]!.name, key.split('\u0001'))
+    return row === undefined ? undefined : plainRow(row)
   }
+  const found = uncovered(world, records, held)
+  if (found === undefined) return
+  const { table, key } = found.record
+  const what = `${rowName(plan, table, key)} = ${showRow(found.row)}; it has ${showRow(held(table, key))}`
+  violated('I6', `${database.name} is said to hold what wrote ${what}`)
 }
 
-function checkSeen({ plan, columns, logs, rows }: Between, replica: number, from: number, seen: number): void {
-  for (const [table, key, row] of fold(logs[from]!, columns, seen)) {
-    const held = rows[replica]!.get(table, key)
-    if (held !== undefined && covers(held, row)) continue
-    const names = `${plan.replicas[replica]!} is said to have seen ${plan.replicas[from]!} up to ${String(seen)}`
-    violated('I6', `${names}, which wrote ${rowName(plan, table, key)} = ${showRow(row)}; it has ${showRow(held)}`)
-  }
+function checkSeen(world: Between, replica: number, from: number, records: readonly LogRecord[]): void {
+  const { plan, rows } = world
+  const held = (table: number, key: string) => rows[replica]!.get(table, key)
+  const found = uncovered(world, records, held)
+  if (found === undefined) return
+  const { table, key } = found.record
+  const what = `${rowName(plan, table, key)} = ${showRow(found.row)}; it has ${showRow(held(table, key))}`
+  violated('I6', `${plan.replicas[replica]!} is said to have seen ${plan.replicas[from]!}, which wrote ${what}`)
 }
-
-const asPlain = (row: StampedRow | undefined): PlainRow | undefined => (row === undefined ? undefined : plainRow(row))

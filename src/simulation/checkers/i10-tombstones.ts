@@ -1,6 +1,6 @@
 import { idOf } from '../database.ts'
 import { plainRow } from '../history.ts'
-import { normalText } from '../rows.ts'
+import { sameNormal } from '../rows.ts'
 import { rowName, violated, type Checker } from './checker.ts'
 
 /** A row that was deleted stays deleted, and its tombstone stays in every database as long as it covers something. */
@@ -19,8 +19,7 @@ export function tombstonesStay(): Checker {
         if (row.deleted === '' || row.cells.every((cell) => cell !== undefined && cell.stamp > row.deleted)) continue
         for (const database of databases) {
           const held = database.get(plan.tables[table]!.name, key.split('\u0001'))
-          const text = held === undefined ? '' : normalText(plainRow(held), columns[table]!)
-          if (text === normalText(row, columns[table]!)) continue
+          if (held !== undefined && sameNormal(plainRow(held), row, columns[table]!)) continue
           violated('I10', `${database.name} has no tombstone ${row.deleted} of ${rowName(plan, table, key)}`)
         }
       }
