@@ -57,6 +57,8 @@ export function machine() {
 /** `bench/RESULTS.md`. */
 export function document({ size, sizes, machine: from, results, seconds, date }) {
   const notes = results.flatMap(({ work, note }) => (note === undefined ? [] : [`- ${work}: ${note}`]))
+  const earlier = results.filter((result) => result.date !== date).map(({ work, date: day }) => `${work} (${day})`)
+  if (earlier.length > 0) notes.push(`- measured by an earlier run: ${earlier.join('; ')}`)
   return `# Results of \`npm run bench\`
 
 Written by the run of ${date} (size ${size}, ${Math.round(seconds)} s). Each line is Merganser and its reference

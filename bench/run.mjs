@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,12 +20,14 @@ const BENCHES = {
   diff: ['postgres', 'mongodb', 'hive'],
 }
 
+const LATEST = fileURLToPath(new URL('results/latest.json', import.meta.url))
+
 const USAGE = `usage: npm run bench [-- options]
   --size ${Object.keys(SIZES).join('|')}   how much (default: default)
   --only NAME     one of ${Object.keys(BENCHES).join(', ')}; several with commas between
   --pairs N       measurements of each pair
   --json FILE     where the figures go (default: bench/results/latest.json)
-bench/RESULTS.md is written by a whole run of the default size.`
+bench/RESULTS.md is written by a run of the default size; with --only, the lines of the others stay as they were.`
 
 const own = (name) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -36,7 +38,7 @@ function optionsOf(args) {
       size: { type: 'string', default: 'default' },
       only: { type: 'string' },
       pairs: { type: 'string' },
-      json: { type: 'string', default: own('results/latest.json') },
+      json: { type: 'string', default: LATEST },
       help: { type: 'boolean' },
     },
   })
@@ -64,12 +66,24 @@ async function bench({ size, only, pairs, json }) {
     )),
   )
   const seconds = (performance.now() - started) / 1000
-  const figures = { size, sizes, machine: machine(), date: new Date().toISOString().slice(0, 10), seconds, results }
+  const date = new Date().toISOString().slice(0, 10)
+  const kept = only === undefined ? [] : keptResults(json, size, names)
+  const all = [...kept, ...results.map((result) => ({ ...result, date }))].sort((a, b) => order(a) - order(b))
+  const figures = { size, sizes, machine: machine(), date, seconds, results: all }
   process.stdout.write(`${tableOf(results)}\n`)
   for (const { work, note } of results) if (note !== undefined) process.stdout.write(`${work}: ${note}\n`)
   mkdirSync(dirname(json), { recursive: true })
   writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`)
-  if (size === 'default' && only === undefined) writeFileSync(own('RESULTS.md'), document(figures))
+  if (size === 'default' && json === LATEST) writeFileSync(own('RESULTS.md'), document(figures))
+}
+
+const order = ({ bench }) => Object.keys(BENCHES).indexOf(bench)
+
+/** What earlier runs of the same size measured of other benches. */
+function keptResults(json, size, names) {
+  if (!existsSync(json)) return []
+  const earlier = JSON.parse(readFileSync(json, 'utf8'))
+  return earlier.size === size ? earlier.results.filter(({ bench }) => !names.includes(bench)) : []
 }
 
 /** The servers are there while it measures. */
@@ -89,7 +103,7 @@ async function measureOne(name, sizes) {
   process.stderr.write(`${name} ...\n`)
   const directory = mkdtempSync(join(tmpdir(), 'merganser-bench-'))
   try {
-    return await measure(name, { ...sizes, directory })
+    return (await measure(name, { ...sizes, directory })).map((result) => ({ bench: name, ...result }))
   } finally {
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }

@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import { absent, atMost } from './pairs.mjs'
 import { referenceRow } from './reference-rows.mjs'
 import { writeLines } from './script.mjs'
-import { missingServers, serverUrl } from './servers.mjs'
+import { missingServers, serverUrl, withMongo } from './servers.mjs'
 import { compareFlushes } from './servers-flush.mjs'
 import { importFile, mongoServerName, TOOLS } from './servers-tools.mjs'
 
 const WORK = 'flush into a MongoDB-protocol server'
 const REFERENCE = 'mongoimport --mode=upsert'
+const KEY = { student_id: 1, course_id: 1 }
 const BARS = { fresh: atMost(0.5), newer: atMost(1.5) }
 
 /** A flush into a MongoDB-protocol server, against mongoimport, which guards nothing, from a ready file of documents. */
@@ -19,10 +20,16 @@ export async function flushMongodb({ directory, rows, pairs, build }) {
   const { program, missing } = await TOOLS.mongoimport(build)
   if (missing !== undefined) return without(missing)
   const makeReference = async (url, keys, own) => {
+    // Some servers find no document by an `_id` that is one itself: it is found by its fields, as Merganser does there.
+    await withMongo(url, (client) => client.db().collection('student_course_grades').createIndex(KEY))
     const load = (age) => {
       const file = join(own, `${age}.json`)
       writeLines(file, keys.length, (i) => `${JSON.stringify(documentOf(referenceRow(keys, i, age)))}\n`)
-      return () => importFile(program, url, 'student_course_grades', file, ['--mode=upsert'])
+      return () =>
+        importFile(program, url, 'student_course_grades', file, [
+          '--mode=upsert',
+          `--upsertFields=${Object.keys(KEY).join()}`,
+        ])
     }
     return { fresh: load('fresh'), newer: load('newer') }
   }

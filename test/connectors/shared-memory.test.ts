@@ -78,6 +78,7 @@ function lending(connector: Connector): Connector {
         lent.end()
       }
     },
+    ...(store.digest === undefined ? {} : { digest: (table, ranges) => store.digest!(table, ranges) }),
     writeMeta: (meta) => store.writeMeta(meta),
     close: () => store.close(),
   })
