@@ -101,7 +101,9 @@ export class SimulatedDatabase {
   }
 }
 
+/** Keys as the checkers have them, in one text, and back. */
 export const idOf = (key: readonly string[]): string => key.join('\u0001')
+export const keyOf = (id: string): string[] => id.split('\u0001')
 
 export function sameRow(a: StampedRow, b: StampedRow): boolean {
   return (

@@ -9,7 +9,7 @@ import { violated, type Between, type Checker, type RecordedPosition } from './c
 import { strikeWorld } from './faults.ts'
 import type { History } from './history.ts'
 import { plainRow } from './history.ts'
-import { idOf } from './database.ts'
+import { idOf, keyOf } from './database.ts'
 import { fold, LogReader } from './logs.ts'
 import { OperationReader } from './operations.ts'
 import { SimulatedProcess } from './process.ts'
@@ -410,7 +410,7 @@ export class Driver {
     return [...rows.values()].flatMap(({ table, key }, n) =>
       plan.replicas.slice(0, 1).map((name) => {
         const { values, name: tableName } = plan.tables[table]!
-        const items = key.split('\u0001').join(',')
+        const items = keyOf(key).join(',')
         const cells = values.map((column) => `${column.name}: settled${String(n)}`).join(', ')
         return `${name}.${tableName}.SET((${items}), {${cells}})`
       }),

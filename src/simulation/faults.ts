@@ -1,3 +1,4 @@
+import { idOf } from './database.ts'
 import type { History } from './history.ts'
 import type { Fault } from './steps.ts'
 import type { World } from './world.ts'
@@ -56,7 +57,7 @@ function changeByHand(world: World, history: History, replica: number, number: n
   const value = `byhand${String(history.foreign.length)}`
   const cells = row.cells.map((old, c) => (c === column ? { value, stamp: cell.stamp } : old))
   database.put(schema, { ...row, cells })
-  history.changedByHand({ replica, table, key: row.key.join('\u0001'), column, stamp: cell.stamp, value })
+  history.changedByHand({ replica, table, key: idOf(row.key), column, stamp: cell.stamp, value })
   world.tell(`${database.name}: ${schema.name} (${row.key.join()}) is changed by hand to ${value}`)
   return true
 }

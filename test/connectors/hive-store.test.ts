@@ -7,7 +7,7 @@ import type { KeyRange, OpenContext, RangeDigest } from '../../src/connectors/co
 import { hive } from '../../src/connectors/hive/connector.ts'
 import { literal, packedQuery, packRows } from '../../src/connectors/hive/literals.ts'
 import { edgeValues, hostileTexts } from '../../src/testkit/samples.ts'
-import { SeededRandom } from '../../src/testkit/random.ts'
+import { SeededRandom } from '../../src/core/seeded-random.ts'
 import { describeOn } from '../support/servers.ts'
 import { Databases, openStore, scanned, sessionOn, stamp, textTable } from './hive-support.ts'
 

@@ -5,7 +5,7 @@ import { compareKeys } from '../../src/verify/align-stream.ts'
 import { classify } from '../../src/verify/classify.ts'
 import { rowMeets } from '../../src/verify/conditions.ts'
 import type { Difference } from '../../src/verify/difference.ts'
-import { SeededRandom } from '../../src/testkit/random.ts'
+import { SeededRandom } from '../../src/core/seeded-random.ts'
 import { compared, put, Sides, type Kind, type WritableSide } from './support.ts'
 
 const sides = new Sides()

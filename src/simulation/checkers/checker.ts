@@ -1,6 +1,6 @@
 import type { StampedRow } from '../../core/batch.ts'
 import type { MerganserError } from '../../core/errors.ts'
-import type { SimulatedDatabase } from '../database.ts'
+import { keyOf, type SimulatedDatabase } from '../database.ts'
 import type { History, Matching } from '../history.ts'
 import type { LogRecord } from '../logs.ts'
 import type { ExpectedRecord } from '../reference.ts'
@@ -75,6 +75,6 @@ export function violated(invariant: string, message: string): never {
 }
 
 export const rowName = (plan: Plan, table: number, key: string): string =>
-  `${plan.tables[table]!.name} (${key.split('\u0001').join(', ')})`
+  `${plan.tables[table]!.name} (${keyOf(key).join(', ')})`
 
 export const showRow = (row: PlainRow | undefined): string => JSON.stringify(row ?? null)

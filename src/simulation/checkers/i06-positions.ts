@@ -1,3 +1,4 @@
+import { keyOf } from '../database.ts'
 import { plainRow } from '../history.ts'
 import { rowOf, type LogRecord } from '../logs.ts'
 import { covers, type PlainRow } from '../rows.ts'
@@ -54,7 +55,7 @@ function checkFlushed(world: Between, replica: number, records: readonly LogReco
   const { plan, databases } = world
   const database = databases[replica]!
   const held = (table: number, key: string) => {
-    const row = database.get(plan.tables[table]!.name, key.split('\u0001'))
+    const row = database.get(plan.tables[table]!.name, keyOf(key))
     return row === undefined ? undefined : plainRow(row)
   }
   const found = uncovered(world, records, held)

@@ -1,4 +1,4 @@
-import { idOf } from '../database.ts'
+import { idOf, keyOf } from '../database.ts'
 import { plainRow } from '../history.ts'
 import { sameNormal } from '../rows.ts'
 import { rowName, violated, type Checker } from './checker.ts'
@@ -18,7 +18,7 @@ export function tombstonesStay(): Checker {
       for (const [table, key, row] of expected) {
         if (row.deleted === '' || row.cells.every((cell) => cell !== undefined && cell.stamp > row.deleted)) continue
         for (const database of databases) {
-          const held = database.get(plan.tables[table]!.name, key.split('\u0001'))
+          const held = database.get(plan.tables[table]!.name, keyOf(key))
           if (held !== undefined && sameNormal(plainRow(held), row, columns[table]!)) continue
           violated('I10', `${database.name} has no tombstone ${row.deleted} of ${rowName(plan, table, key)}`)
         }

@@ -1,3 +1,4 @@
+import { keyOf } from '../database.ts'
 import { rowName, showRow, violated, type Checker } from './checker.ts'
 
 /** When faults have stopped, two rounds are enough: nothing is pending, and every database holds every row. */
@@ -14,7 +15,7 @@ export function converges(): Checker {
       if (!report.converged) violated('I12', 'the replicas say that they have not converged')
       for (const [table, key, row] of expected) {
         for (const database of databases) {
-          if (database.get(plan.tables[table]!.name, key.split('\u0001')) !== undefined) continue
+          if (database.get(plan.tables[table]!.name, keyOf(key)) !== undefined) continue
           violated('I12', `${database.name} lacks ${rowName(plan, table, key)} = ${showRow(row)}`)
         }
       }

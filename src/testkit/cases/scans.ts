@@ -3,7 +3,7 @@ import { rowAt, type RowBatch, type StampedRow } from '../../core/batch.ts'
 import type { ReplicaStore } from '../../connectors/connector.ts'
 import type { TableSchema } from '../../core/table.ts'
 import type { Case } from '../case.ts'
-import { SeededRandom } from '../random.ts'
+import { SeededRandom } from '../../core/seeded-random.ts'
 import { normal, row, scan, stamp, tombstone, write, writeAll, type World } from '../world.ts'
 
 const SEED = 1122

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { batchOf, joinStamped, type StampedRow } from '../../core/batch.ts'
 import type { Case } from '../case.ts'
-import { SeededRandom } from '../random.ts'
+import { SeededRandom } from '../../core/seeded-random.ts'
 import { normal, read, row, scan, stamp, tombstone, write, writeAll } from '../world.ts'
 
 const SEED = 20261122

@@ -1,1 +1,0 @@
-export { SeededRandom } from '../core/seeded-random.ts'
