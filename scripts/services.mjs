@@ -56,10 +56,8 @@ const COMMANDS = {
       const running = services.find(({ name }) => recordOf(directory, name) !== undefined)
       if (running !== undefined) throw new ServiceError(`${running.name} runs, in ${directory}: stop it first (down)`)
     }
-    const removed = await removeEntries(
-      services.flatMap(({ entries }) => entries),
-      say,
-    )
+    const others = names.length === 0 ? ['libfaketime'] : []
+    const removed = await removeEntries([...services.flatMap(({ entries }) => entries), ...others], say)
     say(removed.length === 0 ? 'nothing was provisioned' : `removed ${removed.join(', ')}`)
   },
 }

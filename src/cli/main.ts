@@ -10,6 +10,7 @@ import { oplogCommand } from './oplog.ts'
 import { loadCommand } from './load.ts'
 import { doctorCommand } from './doctor.ts'
 import { examples } from './options.ts'
+import { keepPrivate } from './outputs.ts'
 import { queryCommand } from './query.ts'
 import { repairCommand } from './repair.ts'
 import { runCommand } from './run.ts'
@@ -38,6 +39,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
 
 /** Runs one command line and sets the process's exit status. Never rejects. */
 export async function main(args: readonly string[]): Promise<void> {
+  keepPrivate()
   const end = args.indexOf('--')
   const shell = new Shell({ debug: args.slice(0, end < 0 ? undefined : end).includes('--debug') })
   try {

@@ -45,6 +45,7 @@ export async function writeOutput(
     draft = found === undefined || found.isFile() ? `${path}.${String(process.pid)}.tmp` : undefined
     const file = await open(draft ?? path, 'w')
     try {
+      if (draft !== undefined) await file.chmod(0o666 & ~startedWith)
       await writeFile(file, contents)
     } finally {
       await file.close()
@@ -54,6 +55,23 @@ export async function writeOutput(
     if (draft !== undefined) await rm(draft, { force: true }).catch(() => undefined)
     throw error instanceof MerganserError ? error : unwritable(output, error)
   }
+}
+
+/** The umask that the process was started with. */
+let startedWith = 0o077
+
+/**
+ * Whatever is made from now on is for its owner alone, also by libraries that ask for nothing (write-ahead logs, files
+ * that memory is spilled to) and by children. Files that the user names are as that user's umask has them.
+ */
+export function keepPrivate(): void {
+  const before = process.umask(0o077)
+  if (before !== 0o077) startedWith = before
+}
+
+/** The opposite, for a command that from now on makes only what the user named. */
+export function keepAsUsual(): void {
+  process.umask(startedWith)
 }
 
 /** Where a path leads to, symbolic links followed. */

@@ -5,7 +5,7 @@ import { MerganserError } from '../core/errors.ts'
 import type { TableSchema } from '../core/table.ts'
 import type { ReplicaStore } from '../connectors/connector.ts'
 import { addConfigOptions, countArgument, examples, nonEmpty, type ConfigOptions } from './options.ts'
-import { checkOutputs, writeOutput } from './outputs.ts'
+import { checkOutputs, keepAsUsual, writeOutput } from './outputs.ts'
 import { formatOf, shownColumns, type Format } from './query-format.ts'
 import { asBatches, chosenRows, type ChosenRows } from './query-rows.ts'
 import { whereArgument, wheresOf, type Wheres } from './query-where.ts'
@@ -94,12 +94,14 @@ async function withStore(
   replica: Config['replicas'][number],
   work: (store: ReplicaStore) => Promise<void>,
 ): Promise<void> {
-  const [{ configuredConnector }, { databaseDirectory }] = await Promise.all([
+  const [{ configuredConnector, realEnvironment }, { databaseDirectory }, { refuseStateLinks }] = await Promise.all([
     import('../index.ts'),
     import('../engine/opening.ts'),
+    import('../engine/state-links.ts'),
   ])
   const { connector, options } = await configuredConnector(replica)
   const directory = databaseDirectory(config.state, replica.name)
+  await refuseStateLinks(realEnvironment().disk, config.state, [directory])
   if ((await connector.absent?.(options, directory)) === true) {
     shell.say(`${replica.name}: its database is not there yet`)
   }
@@ -128,6 +130,7 @@ async function toParquet(
 ): Promise<void> {
   const { exportParquet } = await import('../connectors/embedded-warehouse/export.ts')
   const batches = asBatches(table, chosen, () => undefined)
+  keepAsUsual()
   const { file, rows } = await exportParquet(batches, table, resolve(shell.cwd, output), { stamps })
   shell.say(`${several(rows, 'row')} in ${file}`)
 }

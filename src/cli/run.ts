@@ -140,13 +140,15 @@ async function runScripts(
   const total = sizes.reduce((sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes), 0)
   const progress = await startProgress(shell, { unit: 'lines', total, quiet: options.quiet ?? false })
   const before = { lines: 0, bytes: 0 }
+  // One who waits for an answer before he says more would wait for ever where the logs have failed.
+  const waiting = AbortSignal.any([shell.interrupted, session.failed])
   try {
     for (const { file, bytes, chunks, reader } of inputs) {
       if (shell.interrupted.aborted) return
       let lines = 0
       const exited = await runScript(
         session,
-        { file, chunks: chunks(shell.interrupted), ...(reader === undefined ? {} : { reader: reader() }) },
+        { file, chunks: chunks(waiting), ...(reader === undefined ? {} : { reader: reader() }) },
         {
           keepGoing: options.keepGoing ?? false,
           signal: shell.interrupted,

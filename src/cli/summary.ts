@@ -192,8 +192,14 @@ function verdict({ colors, interrupted }: Shell, report: Report, options: Summar
   if (report.converged) lines.push(colors.green('converged: all replicas hold the same'))
   else if (replicas.some(({ digests }) => digests === undefined)) lines.push('not known to be converged')
   else if (differ(replicas)) lines.push('not converged: the replicas differ; FULL_SYNC brings them together')
+  else if (replicas.some(({ behind }) => behind.length > 0)) lines.push(`not converged: ${notMerged(replicas)}`)
   else lines.push('not converged: all replicas hold the same, but not all databases do')
   return lines
+}
+
+function notMerged(replicas: readonly ReplicaReport[]): string {
+  const { name, behind } = replicas.find((replica) => replica.behind.length > 0)!
+  return `${name} lacks changes of ${behind.join(', ')} from earlier runs; FULL_SYNC brings them together`
 }
 
 function differ(replicas: readonly ReplicaReport[]): boolean {

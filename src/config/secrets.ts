@@ -21,16 +21,26 @@ export function isSecretName(name: string): boolean {
 /** A text without credentials in URLs, secret parameters (`password=…`) and private keys. */
 export function hideInText(text: string): string {
   if (PRIVATE_KEY.test(text)) return HIDDEN
-  const credentials = urlCredentials(text)
+  const credentials = urlCredentials(text) ?? bareCredentials(text)
   const shown = credentials === undefined ? text : text.slice(0, credentials[0]) + HIDDEN + text.slice(credentials[1])
   return shown.replace(PARAMETER, `$1${HIDDEN}`)
 }
 
-/** From behind the first `://` to the last `@`: a password may hold any character, and too much is no harm. */
+/**
+ * From behind the first `//` to the last `@`: a password may hold any character, a mistyped URL may lack its colon, and
+ * too much is no harm.
+ */
 function urlCredentials(text: string): [number, number] | undefined {
-  const scheme = text.indexOf('://')
+  const slashes = text.indexOf('//')
   const end = text.lastIndexOf('@')
-  return scheme >= 0 && end >= scheme + 3 ? [scheme + 3, end] : undefined
+  return slashes >= 0 && end >= slashes + 2 ? [slashes + 2, end] : undefined
+}
+
+/** Of `user:password@host`, a URL that lacks its beginning: from its own to the last `@`. */
+function bareCredentials(text: string): [number, number] | undefined {
+  const colon = text.indexOf(':')
+  const end = text.lastIndexOf('@')
+  return colon >= 0 && end > colon ? [0, end] : undefined
 }
 
 /** An option's value as it may be shown. */

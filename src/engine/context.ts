@@ -33,6 +33,8 @@ export interface Replica {
   readonly capabilities: Capabilities
   readonly lane: Lane
   readonly flusher: Flusher
+  /** Records in its oplog when the session opened. */
+  readonly found: number
   /** Whether its database is known to hold nothing yet. */
   readonly absent: () => Promise<boolean>
 }

@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { MerganserError } from '../core/errors.ts'
 import type { TableSchema } from '../core/table.ts'
 import { typeText } from '../core/types.ts'
@@ -64,7 +65,8 @@ export class CopyFile {
   async write(progress: CopyProgress): Promise<void> {
     try {
       await this.#disk.makeDirectory(this.#directory)
-      await this.#disk.replaceFile(this.#path, Buffer.from(`${JSON.stringify({ format: FORMAT, ...progress })}\n`))
+      const line = JSON.stringify({ format: FORMAT, crc: checksum(progress), ...progress })
+      await this.#disk.replaceFile(this.#path, Buffer.from(`${line}\n`))
     } catch (error) {
       throw stateError(error, 'writing the progress of a copy', this.#path)
     }
@@ -113,29 +115,35 @@ export class CopyFile {
   }
 
   #decode(text: string): CopyProgress | undefined {
-    let content: Partial<CopyProgress> & { readonly format?: unknown }
+    let content: Partial<CopyProgress> & { readonly format?: unknown; readonly crc?: unknown }
     try {
       content = JSON.parse(text) as typeof content
     } catch {
       return undefined
     }
-    const { format } = content
+    const { format, crc, ...progress } = content
     if (typeof format === 'number' && format > FORMAT) {
       throw new MerganserError('STATE_FORMAT', `a copy's progress is of format ${String(format)}`, {
         place: { file: this.#path },
         advice: 'use the version of Merganser that wrote it, or begin the copy anew with --restart',
       })
     }
-    const counts = [content.rows, content.written, content.rejected, content.foreign, content.rejectBytes]
+    const counts = [progress.rows, progress.written, progress.rejected, progress.foreign, progress.rejectBytes]
     const whole =
       format === FORMAT &&
-      typeof content.log === 'string' &&
-      typeof content.shape === 'string' &&
-      isKey(content.last) &&
-      (content.probe === null || isKey(content.probe)) &&
+      crc === checksum(progress) &&
+      typeof progress.log === 'string' &&
+      typeof progress.shape === 'string' &&
+      isKey(progress.last) &&
+      (progress.probe === null || isKey(progress.probe)) &&
       counts.every((count) => Number.isSafeInteger(count) && count! >= 0)
-    return whole ? (content as CopyProgress) : undefined
+    return whole ? (progress as CopyProgress) : undefined
   }
+}
+
+/** A changed key would be as good a key as the one that was written, and rows between them would be left out. */
+function checksum(progress: Partial<CopyProgress>): string {
+  return crc32(JSON.stringify(progress)).toString(16).padStart(8, '0')
 }
 
 function isKey(key: unknown): boolean {

@@ -78,6 +78,8 @@ export class Engine {
   async #take(statement: Statement, origin: Origin): Promise<void> {
     const { context } = this
     const { replica, other } = statement
+    // It may wait for a database: what came before it doesn't.
+    context.sequencer.handOver()
     switch (statement.op) {
       case 'merge':
         await merge(context, replica, other, origin)

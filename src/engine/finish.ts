@@ -1,5 +1,5 @@
 import { ExitStatus, MerganserError } from '../core/errors.ts'
-import type { Digest } from '../core/state.ts'
+import type { Digest, ReplicaId } from '../core/state.ts'
 import type { EngineContext, Replica } from './context.ts'
 import { answered } from './pace.ts'
 import { oplogPath } from './replica.ts'
@@ -90,6 +90,7 @@ function report(
       oplog: setup.dryRun ? undefined : oplogPath(setup, name),
       pending: context.state.pending(id, flusher.position).reduce((sum, rows) => sum + rows, 0),
       retries: lane.retries,
+      behind: behind(context, id),
       digests: digests.get(replica),
       quarantined: [...context.keeper.quarantined[id]!.values()],
       failure: failure === undefined ? undefined : { code: failure.code, message: failure.message },
@@ -120,7 +121,15 @@ function isConverged(replicas: readonly ReplicaReport[], flushes: boolean): bool
   const same = replicas.every(({ digests }) => {
     return digests !== undefined && JSON.stringify(digests) === JSON.stringify(first!.digests)
   })
-  return same && replicas.every(({ quarantined, pending }) => quarantined.length === 0 && (pending === 0 || !flushes))
+  const whole = replicas.every(({ quarantined, behind }) => quarantined.length === 0 && behind.length === 0)
+  return same && whole && replicas.every(({ pending }) => pending === 0 || !flushes)
+}
+
+/** Digests cover what this session has met; what it only read back from a log may be new to others. */
+function behind({ replicas, keeper, state }: EngineContext, into: ReplicaId): string[] {
+  return replicas
+    .filter(({ id, found }) => id !== into && keeper.seen(into, id) < found && state.changed(id, keeper.seen(into, id)))
+    .map(({ name }) => name)
 }
 
 function exitStatus(context: EngineContext, replicas: readonly ReplicaReport[]): ExitStatus {

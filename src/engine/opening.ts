@@ -8,6 +8,7 @@ import type { LogReport } from '../oplog/report.ts'
 import type { OplogWriter } from '../oplog/writer.ts'
 import { decodePositions, type Positions, type ReplicaPosition } from './positions.ts'
 import type { EngineSetup } from './setup.ts'
+import { refuseStateLinks } from './state-links.ts'
 
 /** The state directory, opened: its lock, the positions, and each replica's log. */
 export interface OpenedState {
@@ -37,6 +38,11 @@ export const databaseDirectory = (stateDirectory: string, replica: string) =>
 export async function openState(setup: EngineSetup): Promise<OpenedState> {
   const { environment, stateDirectory, dryRun } = setup
   const { disk } = environment
+  await refuseStateLinks(
+    disk,
+    stateDirectory,
+    setup.replicas.map(({ name }) => databaseDirectory(stateDirectory, name)),
+  )
   if (dryRun) return { release: () => Promise.resolve(), ...(await openLogs(setup)) }
   await prepare(environment, stateDirectory)
   const release = await lockState(environment, stateDirectory)

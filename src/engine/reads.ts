@@ -39,6 +39,8 @@ export interface ReadEvents {
   foreign(replica: ReplicaId, foreign: readonly Foreign[]): void
   /** The greatest time met in a database. */
   met(time: bigint): void
+  /** The GETs of a look-up have their answers. */
+  answered(): void
 }
 
 /**
@@ -181,6 +183,7 @@ export class Reads {
         )
       }
     }
+    this.#events.answered()
   }
 
   #read(replica: ReplicaId, table: TableId, keys: KeyBatch): Promise<RowBatch> {

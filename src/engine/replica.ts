@@ -59,7 +59,8 @@ export function makeReplica(
     log.position?.opened === true ? log.position.flushed : 0,
   )
   const absent = () => connector.absent?.(options, directory) ?? Promise.resolve(false)
-  return { id, name, type: connector.type, capabilities: connector.capabilities, lane, flusher, absent }
+  const { capabilities, type } = connector
+  return { id, name, type, capabilities, lane, flusher, found: log.report.records, absent }
 }
 
 /** The path of a replica's live oplog. */

@@ -67,7 +67,9 @@ export interface ReplicaReport extends ReplicaCounts {
   readonly oplog: string | undefined
   /** Rows that wait for its database. */
   readonly pending: number
-  /** Per table; undefined where the database couldn't be asked. */
+  /** Those whose oplogs hold changes of earlier sessions that it hasn't merged yet. */
+  readonly behind: readonly string[]
+  /** Of the rows that this session knows, per table; undefined where the database couldn't be asked. */
   readonly digests: Readonly<Record<string, Digest>> | undefined
   readonly quarantined: readonly Quarantined[]
   /** Why its database doesn't hold everything. */
@@ -97,7 +99,7 @@ export interface Report {
   readonly expectationsFailed: number
   readonly errors: number
   readonly replicas: readonly ReplicaReport[]
-  /** The digests of all replicas are equal, and nothing is quarantined or pending. */
+  /** The digests of all replicas are equal, none is behind another, and nothing is quarantined or pending. */
   readonly converged: boolean
   readonly seconds: number
   readonly exitStatus: ExitStatus

@@ -79,7 +79,6 @@ function lookUp(
       unanswered.finish = () => {
         finish(row)
       }
-      context.sequencer.handOver()
     },
   })
 }

@@ -39,9 +39,13 @@ export class Sequencer {
   readonly #output: Output | undefined
   readonly #replicas: number
   readonly #fast: FastPath | undefined
+  /** In the order of the statements, from `#first` on; the last is the current one. */
   #segments: Segment[]
+  #first = 0
   #current: Segment
   #spare: Segment[] = []
+  /** What a hand-over has gathered of segments that are answered: their lines are few each. */
+  readonly #passing: Segment
   /** Records of the lines that the state wrote and that weren't taken yet, per replica; whether it has results. */
   readonly #fastRecords: number[]
   #fastResults = false
@@ -58,13 +62,14 @@ export class Sequencer {
     this.#replicas = replicas
     this.#fast = fast
     this.#fastRecords = new Array<number>(replicas).fill(0)
+    this.#passing = this.#segment()
     this.#current = this.#segment()
     this.#segments = [this.#current]
   }
 
   /** Unanswered GETs. */
   get unanswered(): number {
-    return this.#segments.length - 1
+    return this.#segments.length - this.#first - 1
   }
 
   /** Whether more than enough waits behind unanswered GETs (I11). */
@@ -127,25 +132,40 @@ export class Sequencer {
   handOver(): void {
     // Before an earlier answer is written, what the state wrote after it has its place.
     if (this.unanswered > 0) this.#takeAll(false)
-    let passed = 0
-    for (const segment of this.#segments) {
-      this.#empty(segment)
-      if (segment === this.#current || segment.end?.finish === undefined) break
+    const passing = this.#passing
+    const filling = this.#current
+    for (;;) {
+      const segment = this.#segments[this.#first]!
+      if (segment === filling || segment.end?.finish === undefined) break
+      this.#move(segment, passing)
       const { finish } = segment.end
       segment.end = undefined
-      passed++
       // The answer is written where its place in the order is: now, before what follows.
-      const filling = this.#current
-      this.#current = segment
+      this.#current = passing
       finish()
       this.#current = filling
-      this.#empty(segment)
       this.#spare.push(segment)
+      this.#first++
     }
-    if (passed > 0) this.#segments = this.#segments.slice(passed)
-    if (this.unanswered > 0) return
-    this.#held = 0
-    this.#takeAll(true)
+    this.#empty(passing)
+    this.#empty(this.#segments[this.#first]!)
+    // Those that have passed go in large numbers: a look-up brings the answers of a thousand GETs, one after the other.
+    if (this.#first > this.#segments.length / 2) {
+      this.#segments = this.#segments.slice(this.#first)
+      this.#first = 0
+    }
+    if (this.unanswered === 0) {
+      this.#held = 0
+      this.#takeAll(true)
+    }
+    this.#showDurable()
+  }
+
+  /** Results whose records were written before them, and are durable already, wait for no further epoch. */
+  #showDurable(): void {
+    if (this.#output === undefined || !this.#log.settled) return
+    this.#output.cut()
+    this.#output.release()
   }
 
   /**
@@ -206,15 +226,26 @@ export class Sequencer {
     if (lines.length === 0 && records === 0) return
     this.#log.append(replica, lines.view(), records)
     segment.records[replica] = 0
-    if (lines.bytes.length > KEPT_BYTES) segment.lines[replica] = new ByteBuffer(64)
-    else lines.clear()
+    segment.lines[replica] = emptied(lines)
   }
 
   #emptyResults(segment: Segment): void {
     if (segment.results.length === 0) return
     this.#output?.push(segment.results.view())
-    if (segment.results.bytes.length > KEPT_BYTES) segment.results = new ByteBuffer(64)
-    else segment.results.clear()
+    segment.results = emptied(segment.results)
+  }
+
+  /** Puts what a segment holds behind what another one does. */
+  #move(from: Segment, into: Segment): void {
+    for (let replica = 0; replica < this.#replicas; replica++) {
+      const lines = from.lines[replica]!
+      into.lines[replica]!.append(lines.bytes, 0, lines.length)
+      into.records[replica]! += from.records[replica]!
+      from.records[replica] = 0
+      from.lines[replica] = emptied(lines)
+    }
+    into.results.append(from.results.bytes, 0, from.results.length)
+    from.results = emptied(from.results)
   }
 
   #segment(): Segment {
@@ -225,4 +256,11 @@ export class Sequencer {
       end: undefined,
     }
   }
+}
+
+/** The same buffer where it is worth keeping. */
+function emptied(buffer: ByteBuffer): ByteBuffer {
+  if (buffer.bytes.length > KEPT_BYTES) return new ByteBuffer(64)
+  buffer.clear()
+  return buffer
 }

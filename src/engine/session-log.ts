@@ -1,3 +1,4 @@
+import type { MerganserError } from '../core/errors.ts'
 import { CommitGroup } from '../oplog/commit.ts'
 import type { OplogWriter } from '../oplog/writer.ts'
 import type { ReplicaId } from '../core/state.ts'
@@ -19,6 +20,8 @@ export interface SessionLog {
   appended(replica: ReplicaId): number
   /** Resolves when everything appended before is on disk; rejects for ever once a write or sync has failed. */
   durable(): Promise<void>
+  /** Whether everything appended so far is on disk. */
+  readonly settled: boolean
   /** Whether to wait for `room` before more is appended. */
   readonly full: boolean
   room(): Promise<void>
@@ -54,6 +57,10 @@ export class DurableLog implements SessionLog {
     return this.#group.durable()
   }
 
+  get settled(): boolean {
+    return this.#group.unsyncedBytes === 0
+  }
+
   get full(): boolean {
     return this.#group.full
   }
@@ -75,6 +82,7 @@ export class DurableLog implements SessionLog {
 export class NoLog implements SessionLog {
   readonly #records: number[]
   readonly keeps = false
+  readonly settled = true
   readonly full = false
 
   /** @param records per replica, where its log would go on */
@@ -116,6 +124,8 @@ export interface EpochEvents {
   /** All logs are cut now: what was appended before is durable with this epoch. */
   cut(): void
   durable(): void
+  /** Once: nothing more becomes durable. */
+  failed(error: MerganserError): void
 }
 
 /** The logs of a session; under a dry run, none. */
@@ -135,6 +145,9 @@ export function openLog(setup: EngineSetup, logs: readonly OpenedReplicaLog[], e
       },
       onDurable: () => {
         events.durable()
+      },
+      onFailure: (error) => {
+        events.failed(error)
       },
     },
   )

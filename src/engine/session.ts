@@ -96,6 +96,9 @@ export class Session {
   #writing: Promise<void> = Promise.resolve()
   #writeWanted = false
   #writeFailed = false
+  /** Every log's header is on disk: positions that name a log which isn't there would keep the next session from opening. */
+  #logsNamed = false
+  readonly #failed = new AbortController()
   /** Per replica: the change list holds nothing up to this record, which only the log has. */
   readonly #forgotten: number[] = []
   #closing: Promise<void> | undefined
@@ -111,6 +114,9 @@ export class Session {
         this.output?.cut()
       },
       durable: () => {
+        this.#logsNamed = true
+        // Results may have come after the cut, whose records this epoch made durable all the same.
+        if (this.#log.settled) this.output?.cut()
         this.output?.release()
         this.#positionsSoon().catch((error: unknown) => {
           // Nothing is lost by it but time at the next opening; said once, and again by what `close` gives.
@@ -118,6 +124,9 @@ export class Session {
           this.#writeFailed = true
           events.message(`the positions can't be written: ${error instanceof Error ? error.message : String(error)}`)
         })
+      },
+      failed: (error) => {
+        this.#failed.abort(error)
       },
     })
     const sequencer = new Sequencer(setup.replicas.length, this.#log, this.output, state.fast)
@@ -137,6 +146,9 @@ export class Session {
         },
         met: (time) => {
           this.context.clock.rise(time)
+        },
+        answered: () => {
+          this.context.sequencer.handOver()
         },
       }),
       log: this.#log,
@@ -193,6 +205,11 @@ export class Session {
     )
   }
 
+  /** Aborted once the logs have failed: nothing more is acknowledged, and who waits for further input needn't. */
+  get failed(): AbortSignal {
+    return this.#failed.signal
+  }
+
   /** Writes down the positions as they are now; durable on return. */
   writePositions(): Promise<void> {
     return this.#positionsSoon()
@@ -241,6 +258,7 @@ export class Session {
   }
 
   async #positionsNow(): Promise<void> {
+    if (!this.#logsNamed) return
     const { keeper, replicas, state, clock } = this.context
     const records = this.#opened.logs.map((_, id) => this.#durableRecords(id))
     keeper.durable(records)

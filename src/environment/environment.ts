@@ -67,6 +67,8 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>
   syncDirectory(path: string): Promise<void>
   remove(path: string): Promise<void>
+  /** Whether a symbolic link stands there, which isn't followed. Left out where there are none. */
+  isLink?(path: string): Promise<boolean>
 }
 
 /** The other end of a thread: messages are structured clones and keep their order. */

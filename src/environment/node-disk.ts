@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Appender } from './appender.ts'
 import { after, MAX_BUFFERS, sharedBytes } from './buffers.ts'
@@ -130,6 +130,10 @@ export class NodeDisk implements Disk {
       if (!hasCode(error, 'ENOENT')) throw error
     }
   }
+
+  async isLink(path: string): Promise<boolean> {
+    return await isLink(path)
+  }
 }
 
 class NodeFile implements DiskFile {
@@ -195,6 +199,14 @@ async function openRegular(path: string, flags: number): Promise<FileHandle> {
   if (info.isFile()) return handle
   await handle.close()
   throw Object.assign(new Error(`${path} is no regular file`), { code: info.isDirectory() ? 'EISDIR' : 'ENOTSUP' })
+}
+
+/** Whether a symbolic link stands there; false where nothing does, or where it can't be seen. */
+export async function isLink(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  )
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -143,7 +143,7 @@ function decoded(column: Column, encoded: TextColumn): TextColumn {
   const builder = new TextColumnBuilder(encoded.ends.length)
   let start = 0
   for (const end of encoded.ends) {
-    builder.push(decodeKey([column.type], encoded.bytes.slice(start, end))[0]!)
+    builder.push(decodeKey([column.type], encoded.bytes.subarray(start, end))[0]!)
     start = end
   }
   return builder.build()

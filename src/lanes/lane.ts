@@ -172,14 +172,17 @@ export class Lane {
         store = await this.#opened()
         return await call(store)
       } catch (error) {
-        if (this.#abort.signal.aborted || !(error instanceof MerganserError) || !RETRIED.has(error.code)) throw error
+        if (this.#abort.signal.aborted || !(error instanceof MerganserError)) throw error
+        // A call beside this one lost the connection, and closed the store under it.
+        const dropped = error.code === 'STORE_CLOSED' && store !== undefined && !this.#closed
+        if (!dropped && !RETRIED.has(error.code)) throw error
         if (store !== undefined) this.#drop(store)
         since ??= clock.milliseconds()
         const away = clock.milliseconds() - since
         if (away >= this.#options.retrySeconds * 1000) throw this.#unreachable(error)
         this.retries++
         const pause = delay * (0.5 + random.fraction() / 2)
-        this.#options.events.progress(`${error.message}; trying again`)
+        if (!dropped) this.#options.events.progress(`${error.message}; trying again`)
         await timers.sleep(pause, this.#abort.signal)
         delay = Math.min(delay * 2, LONGEST_DELAY)
       }

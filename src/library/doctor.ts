@@ -3,6 +3,7 @@ import { ExitStatus } from '../core/errors.ts'
 import type { Finding } from '../connectors/connector.ts'
 import { openingFinding, problem } from '../connectors/findings.ts'
 import { databaseDirectory } from '../engine/opening.ts'
+import { refuseStateLinks } from '../engine/state-links.ts'
 import { commonFindings, type CommonFinding } from './doctor-common.ts'
 import type { Tools } from './tools.ts'
 
@@ -132,6 +133,7 @@ async function* diagnosis(
   try {
     const { connector, options } = await tools.connector(replica)
     const directory = databaseDirectory(config.state, replica.name)
+    await refuseStateLinks(tools.environment.disk, config.state, [directory])
     const context = { access: 'read', directory, replica: replica.name, signal, tables: config.tables } as const
     if (connector.diagnose === undefined) yield await openingFinding(connector, options, context)
     else yield* connector.diagnose(options, context)

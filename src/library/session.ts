@@ -59,6 +59,8 @@ export class TypedSession<Tables extends TableShapes> {
   /** The names that the last statement was for: the next one's are mostly the same. */
   #lastReplica = { name: '', id: -1 }
   #lastTable = { name: '', id: -1 }
+  #statements = 0
+  #waiting: { readonly after: number; readonly done: Promise<void> } | undefined
   #report: Promise<Report> | undefined
   #sinceBreath = 0
 
@@ -125,7 +127,7 @@ export class TypedSession<Tables extends TableShapes> {
     })
     // Reads that a program asks for side by side go to the database together.
     await Promise.resolve()
-    await this.#session.engine.durable()
+    await this.#settled()
     return exists(row) ? (this.#shown(schema, row) as RowOf<Tables[Name]>) : undefined
   }
 
@@ -204,9 +206,18 @@ export class TypedSession<Tables extends TableShapes> {
 
   #fresh(op: Statement['op']): Statement {
     if (this.#report !== undefined) throw new MerganserError('USAGE', 'the session is closed')
+    this.#statements++
     this.#statement.clear()
     this.#statement.op = op
     return this.#statement
+  }
+
+  /** As `durable`; all who ask after the same statement wait for the same. */
+  #settled(): Promise<void> {
+    if (this.#waiting?.after !== this.#statements) {
+      this.#waiting = { after: this.#statements, done: this.#session.engine.durable() }
+    }
+    return this.#waiting.done
   }
 
   /** A new statement with replica and table. */

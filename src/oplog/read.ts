@@ -106,10 +106,13 @@ async function* readSegment(
   return record
 }
 
+/** Lines that there is room for at first: most logs that are read back are short. */
+const FIRST_LINES = 1024
+
 /** Finds the lines of a chunk; its arrays grow with the first chunks and are copied out. */
 class LineIndex {
-  #starts = new Uint32Array(16 * 1024)
-  #ends = new Uint32Array(16 * 1024)
+  #starts = new Uint32Array(FIRST_LINES)
+  #ends = new Uint32Array(FIRST_LINES)
   lines = 0
   /** The number of the last record so far. */
   record = 0

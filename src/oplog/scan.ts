@@ -109,7 +109,8 @@ function mismatch(header: SegmentHeader, beginning: Beginning): string | undefin
 
 /** One buffer is read into while the other one's bytes are checked. */
 async function follow(file: DiskFile, size: number, chain: Chain): Promise<Problem | undefined> {
-  const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)] as const
+  const room = Math.min(size, READ_BYTES)
+  const buffers = [Buffer.allocUnsafeSlow(room), Buffer.allocUnsafeSlow(room)] as const
   let index: 0 | 1 = 0
   /** Of a line whose end isn't read yet, at the beginning of the buffer. */
   let kept = 0

@@ -1,10 +1,14 @@
+/** The least room of a buffer. */
+const SMALL = 64
+
 /** Bytes that are appended to; grows as needed and keeps its room when it is emptied. */
 export class ByteBuffer {
   bytes: Buffer
   length = 0
 
   constructor(capacity = 4096) {
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(64, capacity))
+    // Small ones are many: they share their memory.
+    this.bytes = capacity <= SMALL ? Buffer.allocUnsafe(SMALL) : Buffer.allocUnsafeSlow(capacity)
   }
 
   /** Empties it. */

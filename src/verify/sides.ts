@@ -1,6 +1,7 @@
 import { MerganserError } from '../core/errors.ts'
 import type { Environment } from '../environment/environment.ts'
 import { databaseDirectory } from '../engine/opening.ts'
+import { refuseStateLinks } from '../engine/state-links.ts'
 import type { ReplicaSetup } from '../engine/setup.ts'
 import { StorePool } from '../lanes/pool.ts'
 import type { Side } from './difference.ts'
@@ -58,7 +59,9 @@ interface OpenSide extends Side {
 async function openSide(setup: SidesSetup, pool: StorePool, replica: ReplicaSetup): Promise<OpenSide> {
   const { environment, stateDirectory, message, retrySeconds = RETRY_SECONDS, signal } = setup
   const { name, connector, options } = replica
-  if ((await connector.absent?.(options, databaseDirectory(stateDirectory, name))) === true) {
+  const directory = databaseDirectory(stateDirectory, name)
+  await refuseStateLinks(environment.disk, stateDirectory, [directory])
+  if ((await connector.absent?.(options, directory)) === true) {
     message(`${name}: its database is not there yet`)
   }
   const store = await SideStore.open({ environment, pool, replica, stateDirectory, retrySeconds, message, signal })

@@ -32,6 +32,8 @@ const SAID: readonly [string, string | undefined, number | undefined, ErrorCode]
   [`${TASK}. ORC split generation failed with exception: Bucket ID out of range: -1`, '08S01', 2, 'BACK_OFF'],
   [`${TASK}. DAG was killed due to DAG_KILLED, container preempted`, '08S01', 2, 'BACK_OFF'],
   [`${TASK}. java.lang.OutOfMemoryError: Java heap space`, '08S01', 2, 'BACK_OFF'],
+  ['Attempt to unlock lock lockid:137associated with an open transaction, Unlocking locks', undefined, 0, 'BACK_OFF'],
+  ["Failed to open new session: ExitCodeException exitCode=1: chmod: 'x': No such file", undefined, 0, 'BACK_OFF'],
   ['java.util.concurrent.RejectedExecutionException: the pool is shut down', 'HY000', undefined, 'BACK_OFF'],
   ['Invalid SessionHandle: SessionHandle [7f]', undefined, 0, 'CONNECTION_LOST'],
   // an error of the statement, which would come again

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { finish } from '../../src/engine/finish.ts'
 import { openSession } from '../../src/engine/session.ts'
 import {
@@ -211,4 +211,28 @@ test('scripts in pieces of any size are the same script', async () => {
     }),
     { seed: SEED, numRuns: 15 },
   )
+})
+
+test('I13: a result is shown once it is durable, though what follows waits for a database that does not answer', async () => {
+  const directory = await directories.make()
+  await run(directory, 'B.SET((k,1),theirs)\nB.SYNC')
+  let release: (() => void) | undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const hook: Hook = (replica, call) => (replica === 'B' && call === 'readRows' ? held : undefined)
+  const told = new Told()
+  const session = await openSession(await setupOf(directory, told, { hook }))
+  // What is older than the database may hold is looked up first.
+  const old = '2020-01-01 00:00:00.000000001Z@A, A.SET((k,1),mine)'
+  const running = execute(session, `${old}\nA.GET(k,1)\nB.GET(k,1)\nB.MERGE(A)`)
+  await vi.waitFor(
+    () => {
+      expect(told.lines).toEqual(['A.GET((k,1)) = mine'])
+    },
+    { timeout: 10_000 },
+  )
+  release!()
+  await running
+  await finish(session, () => 0)
+  await session.close()
+  expect(told.lines).toEqual(['A.GET((k,1)) = mine', 'B.GET((k,1)) = theirs'])
 })

@@ -386,3 +386,13 @@ test('I9: two sessions in one process work on two state directories, on one the 
   expect(await stored(first, 'A')).toEqual(numbered(0, 100, 'one'))
   expect(await stored(second, 'A')).toEqual(numbered(0, 100, 'two'))
 })
+
+test('a run that meets no row is not converged where a replica lacks changes of an earlier one', async () => {
+  const directory = await directories.make()
+  await run(directory, 'A.SET((k,1),x)')
+  const { report } = await run(directory, '')
+  expect(report.converged).toBe(false)
+  expect(report.replicas.map(({ behind }) => behind)).toEqual([[], ['A'], ['A']])
+  expect((await run(directory, 'FULL_SYNC')).report.converged).toBe(true)
+  expect((await run(directory, '')).report.converged).toBe(true)
+})

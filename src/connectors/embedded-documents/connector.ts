@@ -66,6 +66,7 @@ async function openForReading(context: OpenContext): Promise<ReplicaStore> {
 
 async function openForWriting(context: OpenContext): Promise<ReplicaStore> {
   const { openEnvironment } = await import('./database.ts')
+  const { expectRoom } = await import('./room.ts')
   assert(context.owner !== undefined, 'who opens a store for writing names itself')
   return await coded(context.replica, async () => {
     const disk = new NodeDisk()
@@ -73,6 +74,7 @@ async function openForWriting(context: OpenContext): Promise<ReplicaStore> {
     const lock = await takeLock(context)
     try {
       await checkFile(dataFile(context.directory), 'write', context.replica)
+      await expectRoom(context.directory, context.replica)
       const environment = openEnvironment(context.directory, 'write')
       await disk.syncDirectory(context.directory)
       return await opened(environment, context, lock)

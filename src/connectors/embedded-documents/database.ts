@@ -8,7 +8,7 @@ export type Documents = Database<Buffer, Buffer>
 /** Most tables of one replica, and one for ourselves. */
 const MAX_DATABASES = 1001
 /** Keys of 2,000 bytes need pages of 8 KiB. The size is fixed when the file is created. */
-const PAGE_SIZE = 8192
+export const PAGE_SIZE = 8192
 
 const BINARY = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const
 

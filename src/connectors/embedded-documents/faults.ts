@@ -17,6 +17,7 @@ const KNOWN: Readonly<Record<string, readonly [code: ErrorCode, what: string, ad
   '-30794': ['DATABASE_REFUSED', 'its file is of another version of LMDB'],
   '-30796': ['DATABASE_REFUSED', 'its file is damaged', 'restore it from a copy, or move it away and run again'],
   '-30797': ['DATABASE_REFUSED', 'its file is damaged', 'restore it from a copy, or move it away and run again'],
+  ELOOP: ['STATE_UNUSABLE', 'a symbolic link stands where its file should be'],
   EISDIR: ['STATE_UNUSABLE', 'a directory stands where its file should be'],
   '-30795': ['CONNECTION_LOST', 'it gave up after an error'],
 }

@@ -11,6 +11,7 @@ import { fault } from './faults.ts'
 import { BatchKeys } from '../documents/keys.ts'
 import { layoutOf, shapeOf, type Layout } from '../documents/layout.ts'
 import { META_NAME, type Meta } from './meta.ts'
+import { expectRoom } from './room.ts'
 
 /** A scan's batch ends after so many rows or bytes. */
 const SCAN_ROWS = 2_000
@@ -74,6 +75,7 @@ export class DocumentStore implements ReplicaStore {
   }
 
   async ensureTable(schema: TableSchema): Promise<void> {
+    await this.#room()
     await this.#run(() => {
       if (schema.name === META_NAME) {
         throw new MerganserError('BAD_SCHEMA', `the table name ${META_NAME} is kept for Merganser`, {
@@ -125,6 +127,7 @@ export class DocumentStore implements ReplicaStore {
       return { table, keys, order: keys.order(), joiner: new BatchJoiner(table.layout, batch) }
     })
     for (let next = 0; next < batch.rows;) {
+      await this.#room(batch)
       next = await this.#run(() => writeSome(begun.table, begun, next, counts))
       await this.#opened.environment.flushed
     }
@@ -134,6 +137,7 @@ export class DocumentStore implements ReplicaStore {
   }
 
   async writeMeta(meta: Omit<StoreMeta, 'logId'>): Promise<void> {
+    await this.#room()
     await this.#run(() => {
       this.#writable().writeLog({ ...meta, logId: this.#context.owner!.logId })
     })
@@ -149,6 +153,12 @@ export class DocumentStore implements ReplicaStore {
     this.#tables.clear()
     await this.#opened.environment.close()
     await this.#opened.lock?.release()
+  }
+
+  /** Before each transaction. */
+  async #room(batch?: RowBatch): Promise<void> {
+    this.#check()
+    await expectRoom(this.#context.directory, this.#context.replica, batch)
   }
 
   #check(): void {

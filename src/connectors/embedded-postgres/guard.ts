@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
-import { chown } from 'node:fs/promises'
+import { lchown } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Account } from './account.ts'
 
@@ -76,7 +76,10 @@ export interface GuardedCommand {
 export async function startGuarded(fifo: string, server: GuardedCommand): Promise<{ hold: Hold; guard: ChildProcess }> {
   await makeFifo(fifo, server.account)
   const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
-  const log = openSync(server.log, 'a', 0o600)
+  // Its directory may belong to the server's user: a link that was put there isn't followed.
+  const flags =
+    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const log = openSync(server.log, flags, 0o600)
   try {
     const hold = new Hold(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK))
     const guard = spawn('/bin/sh', ['-c', SCRIPT, 'merganser-guard', ...server.account.prefix, ...server.command], {
@@ -98,7 +101,7 @@ export async function startGuarded(fifo: string, server: GuardedCommand): Promis
 async function makeFifo(fifo: string, account: Account): Promise<void> {
   try {
     await promisify(execFile)('mkfifo', ['-m', '600', fifo])
-    if (account.uid !== undefined) await chown(fifo, account.uid, account.gid ?? -1)
+    if (account.uid !== undefined) await lchown(fifo, account.uid, account.gid ?? -1)
   } catch (error) {
     // It stays where it was made once; who comes second finds it.
     if (!isThere(fifo)) throw error

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { chmod, chown, lstat, mkdir, open, readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, lchown, lstat, mkdir, open, readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { MerganserError } from '../../core/errors.ts'
+import { refuseLinks } from '../links.ts'
 import { accountOf, chooseAccount, type Account } from './account.ts'
 import { copyBinaries, findBinaries, prepareBinaries, type Binaries } from './binaries.ts'
 
@@ -56,6 +57,8 @@ export async function preparePlace(directory: string, options: PlaceOptions): Pr
     if (account.kind === 'system' && owner === 0) throw forbidden(link)
   }
   const base = await realpath(link)
+  await checkLink(link, base)
+  await refuseLinks(basename(directory), ...['data', 'guard', 'log'].map((name) => join(base, name)))
   return { account, base, data: join(base, 'data'), fifo: join(base, 'guard'), log: join(base, 'log') }
 }
 
@@ -73,6 +76,11 @@ async function ownerOf(link: string): Promise<number | undefined> {
   })
 }
 
+/** The one link of a state directory is that to the place of a system user's server, which is that user's. */
+async function checkLink(link: string, base: string): Promise<void> {
+  if ((await lstat(base)).uid === process.getuid?.()) await refuseLinks(basename(dirname(link)), link)
+}
+
 function forbidden(link: string): MerganserError {
   return new MerganserError(
     'DATABASE_REFUSED',
@@ -85,17 +93,25 @@ function forbidden(link: string): MerganserError {
 
 /** A directory that the system user can reach, found again by a link in the replica's own. */
 async function makeSystemBase(link: string, account: Account, systemDirectory: string): Promise<void> {
-  await mkdir(systemDirectory, { recursive: true, mode: 0o711 })
+  const made = await mkdir(systemDirectory, { recursive: true, mode: 0o711 })
+  // Whatever the umask says, the server's user passes through what was made.
+  if (made !== undefined) await openUp(made, systemDirectory)
   const key = createHash('sha256')
     .update(await realpath(dirname(link)))
     .digest('hex')
     .slice(0, 16)
   const base = join(resolve(systemDirectory), key)
   await mkdir(base, { recursive: true, mode: 0o700 })
-  await chown(base, account.uid!, account.gid!)
+  await lchown(base, account.uid!, account.gid!)
   await symlink(base, link).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   })
+}
+
+/** Lets others pass through a directory and those between it and `first`, which was just made. */
+async function openUp(first: string, directory: string): Promise<void> {
+  await chmod(directory, 0o711)
+  if (resolve(first) !== resolve(directory)) await openUp(first, dirname(directory))
 }
 
 /** The directory of the server's programs, ready to run as its account. */
@@ -121,8 +137,8 @@ export async function socketDirectory(place: Place): Promise<string> {
   const path = Buffer.byteLength(own) <= LONGEST_SOCKET_DIRECTORY ? own : join(tmpdir(), `merganser-${key}`)
   await mkdir(path, { recursive: true, mode: 0o700 })
   let found = await lstat(path)
-  if (found.uid !== uid && process.getuid?.() === 0) {
-    await chown(path, uid, place.account.gid ?? 0)
+  if (found.isDirectory() && found.uid === process.getuid?.() && found.uid !== uid) {
+    await lchown(path, uid, place.account.gid ?? 0)
     found = await lstat(path)
   }
   if (!found.isDirectory() || found.uid !== uid) {

@@ -1,16 +1,18 @@
-import { access, mkdir, open, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
+import { access, chmod, mkdir, mkdtemp, open, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { threadId } from 'node:worker_threads'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { DirectoryLock } from '../../environment/environment.ts'
 import { lockHolder as fileHolder, NodeProcesses } from '../../environment/node-processes.ts'
 import type { OpenContext } from '../connector.ts'
+import { refuseLinks } from '../links.ts'
 import { locked, lockHolder, translated } from './errors.ts'
 
 const FILE = 'warehouse.duckdb'
 const LOCK = 'lock'
+/** What DuckDB has no room for in memory. */
+const TEMPORARY = 'temporary'
 /** How long an owner that is still stopping is waited for, in milliseconds, and how often it is asked. */
 const LOCK_WAIT = 3000
 const LOCK_PAUSE = 50
@@ -33,14 +35,17 @@ const opened = new Map<string, Promise<SharedDatabase>>()
 export class SharedDatabase {
   readonly #instance: DuckDBInstance
   readonly #lock: DirectoryLock | undefined
+  readonly #temporary: string | undefined
   /** The owner's name, while a store of this thread writes. */
   writer: string | undefined
   users = 0
   closing: Promise<void> | undefined
 
-  constructor(instance: DuckDBInstance, lock: DirectoryLock | undefined) {
+  /** @param temporary a directory that goes with it */
+  constructor(instance: DuckDBInstance, lock: DirectoryLock | undefined, temporary?: string) {
     this.#instance = instance
     this.#lock = lock
+    this.#temporary = temporary
   }
 
   get writable(): boolean {
@@ -56,6 +61,7 @@ export class SharedDatabase {
     if (this.writable) await this.#checkpoint()
     this.#instance.closeSync()
     await this.#lock?.release()
+    if (this.#temporary !== undefined) await rm(this.#temporary, { recursive: true, force: true })
   }
 
   /** In a thread of DuckDB's; closing would do it in this one. */
@@ -134,9 +140,15 @@ export async function releaseDatabase(directory: string, database: SharedDatabas
   await database.closing
 }
 
+/** What is in the directory of a database; each a file or directory of its own, never a link to one. */
+function ownPaths(directory: string): string[] {
+  return [FILE, `${FILE}.wal`, LOCK, TEMPORARY].map((name) => join(directory, name))
+}
+
 async function openWritable(path: string, options: WarehouseOptions, context: OpenContext): Promise<SharedDatabase> {
   const directory = resolve(context.directory)
   await mkdir(directory, { recursive: true, mode: 0o700 })
+  await refuseLinks(context.replica, ...ownPaths(directory))
   const until = performance.now() + LOCK_WAIT
   const processes = new NodeProcesses()
   const { lock } = await patiently(context, until, () => processes.lock(join(directory, LOCK), context.owner?.session))
@@ -144,12 +156,16 @@ async function openWritable(path: string, options: WarehouseOptions, context: Op
   try {
     const isNew = !(await isThere(directory))
     // What a killed owner left there is of no use to anyone.
-    const temporary = join(directory, 'temporary')
+    const temporary = join(directory, TEMPORARY)
     await rm(temporary, { recursive: true, force: true })
     const settings = { ...common(options, temporary), checkpoint_threshold: CHECKPOINT_BYTES }
     const { instance } = await patiently(context, until, () => created(path, settings, context.replica))
     if (instance === undefined) throw locked(context.replica, 'another process')
-    if (isNew) await syncDirectory(directory)
+    if (isNew) {
+      // DuckDB has no say in it, only the process's umask.
+      await chmod(path, 0o600)
+      await syncDirectory(directory)
+    }
     return new SharedDatabase(instance, lock)
   } catch (error) {
     await lock.release()
@@ -164,13 +180,20 @@ async function openReadable(
 ): Promise<SharedDatabase | undefined> {
   const directory = resolve(context.directory)
   if (!(await isThere(directory))) return undefined
+  await refuseLinks(context.replica, ...ownPaths(directory))
   if (await heldByThisProcess(join(directory, LOCK), path)) {
     throw locked(context.replica, `another thread of ${new NodeProcesses().self}`)
   }
-  const settings = { ...common(options, temporaryDirectory()), access_mode: 'READ_ONLY' }
-  const { instance, holder } = await created(path, settings, context.replica)
-  if (instance === undefined) throw locked(context.replica, holder ?? 'another process')
-  return new SharedDatabase(instance, undefined)
+  const temporary = await temporaryDirectory()
+  try {
+    const settings = { ...common(options, temporary), access_mode: 'READ_ONLY' }
+    const { instance, holder } = await created(path, settings, context.replica)
+    if (instance === undefined) throw locked(context.replica, holder ?? 'another process')
+    return new SharedDatabase(instance, undefined, temporary)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
 }
 
 function common(options: WarehouseOptions, temporary: string): Record<string, string> {
@@ -185,12 +208,12 @@ function common(options: WarehouseOptions, temporary: string): Record<string, st
   }
 }
 
-let temporaryDirectories = 0
-
-/** Where a database spills to that must not write beside its file. Of its own: DuckDB's files in it have fixed names. */
-export function temporaryDirectory(): string {
-  const number = ++temporaryDirectories
-  return join(tmpdir(), `merganser-warehouse-${[process.pid, threadId, number].join('-')}`)
+/**
+ * Where a database spills to that must not write beside its file. Of its own: DuckDB's files in it have fixed names.
+ * It is there, so that nobody else can have put anything there; who asks for it takes it away.
+ */
+export async function temporaryDirectory(): Promise<string> {
+  return await mkdtemp(join(tmpdir(), 'merganser-warehouse-'))
 }
 
 interface Attempt {

@@ -50,11 +50,25 @@ export async function exportParquet(
   options: ExportOptions = {},
 ): Promise<Exported> {
   checkSchema(table)
+  const temporary = await temporaryDirectory()
+  try {
+    return await exported(rows, table, directory, { ...options, temporary })
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+async function exported(
+  rows: AsyncIterable<RowBatch>,
+  table: TableSchema,
+  directory: string,
+  options: ExportOptions & { readonly temporary: string },
+): Promise<Exported> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '2',
     memory_limit: MEMORY,
-    temp_directory: temporaryDirectory(),
+    temp_directory: options.temporary,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   })

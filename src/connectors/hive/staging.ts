@@ -1,11 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { chmod, mkdtemp, open, rm, stat } from 'node:fs/promises'
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { chmod, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MerganserError } from '../../core/errors.ts'
 import type { RowBatch } from '../../core/batch.ts'
 import type { TableSchema } from '../../core/table.ts'
 import { literal } from './literals.ts'
@@ -13,6 +9,7 @@ import { tablesLike } from './owner.ts'
 import { parquetFile } from './parquet.ts'
 import type { Session } from './session.ts'
 import type { Source } from './statements.ts'
+import { remove, upload } from './webhdfs.ts'
 
 /** How rows of a large batch reach the server. */
 export type StagingWay = 'local' | 'webhdfs' | 'literals'
@@ -28,7 +25,6 @@ export interface StagingOptions {
 }
 
 const TABLES = 'merganser_stage_'
-const HTTP_MILLISECONDS = 60_000
 const WRITE_BYTES = 4 * 1024 * 1024
 
 /** Drops what a session that died left of its staging. */
@@ -85,17 +81,17 @@ export class Staging {
     return name
   }
 
-  /** Writes rows of a batch as a Parquet file of texts, which the server's user may read; gives its path. */
+  /** Writes rows of a batch as a Parquet file of texts, which a server on this machine may read; gives its path. */
   async writeFile(batch: RowBatch, rows: readonly number[]): Promise<string> {
     const path = join(await this.#place(), `${String(this.#files++)}.parquet`)
-    const file = await open(path, 'wx', 0o644)
+    const file = await open(path, 'wx', 0o600)
     try {
       for (const pieces of gathered(parquetFile(batch, rows))) await file.writev(pieces)
     } finally {
       await file.close()
     }
-    // Whatever the mask of our own files says.
-    await chmod(path, 0o644)
+    // Whatever the mask of our own files says, a server on this machine has to read it.
+    await chmod(path, this.way === 'local' ? 0o644 : 0o600)
     return path
   }
 
@@ -104,7 +100,7 @@ export class Staging {
     if (this.#directory !== undefined) return this.#directory
     const parent = this.way === 'local' ? (this.#options.directory ?? tmpdir()) : tmpdir()
     this.#directory = await mkdtemp(join(parent, 'merganser-hive-'))
-    await chmod(this.#directory, 0o711)
+    if (this.way === 'local') await chmod(this.#directory, 0o711)
     return this.#directory
   }
 
@@ -120,7 +116,7 @@ export class Staging {
       await upload(call('op=CREATE&overwrite=true&permission=644'), path)
       await work(target)
     } catch (error) {
-      await send('DELETE', call('op=DELETE'), undefined).catch(() => undefined)
+      await remove(call('op=DELETE')).catch(() => undefined)
       throw error
     }
   }
@@ -139,51 +135,6 @@ export class Staging {
     if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true })
     this.#directory = undefined
   }
-}
-
-/** The name node answers with the address of a data node, which takes the bytes. */
-async function upload(url: URL, path: string): Promise<void> {
-  const { statusCode, headers } = await send('PUT', url, undefined)
-  const { location } = headers
-  if (statusCode !== 307 || location === undefined) throw refused(statusCode)
-  const taken = await send('PUT', new URL(location, url), path)
-  if (taken.statusCode !== 201) throw refused(taken.statusCode)
-}
-
-async function send(method: 'PUT' | 'DELETE', url: URL, path: string | undefined): Promise<IncomingMessage> {
-  const size = path === undefined ? 0 : (await stat(path)).size
-  const headers = { 'content-length': String(size), 'content-type': 'application/octet-stream' }
-  const options: RequestOptions = { method, headers, timeout: HTTP_MILLISECONDS }
-  return await new Promise((resolve, reject) => {
-    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
-      response.resume()
-      response.on('end', () => {
-        resolve(response)
-      })
-      response.on('error', reject)
-    })
-    request.on('timeout', () => {
-      request.destroy(new MerganserError('TIME_LIMIT', 'WebHDFS gave no answer in time'))
-    })
-    request.on('error', (error) => {
-      reject(
-        error instanceof MerganserError
-          ? error
-          : new MerganserError('CONNECTION_LOST', 'WebHDFS cannot be reached', {
-              cause: error,
-              advice: 'look at the option webhdfs',
-            }),
-      )
-    })
-    if (path === undefined) request.end()
-    else createReadStream(path).on('error', reject).pipe(request)
-  })
-}
-
-function refused(status: number | undefined): MerganserError {
-  return new MerganserError('DATABASE_REFUSED', `WebHDFS refuses a file (HTTP status ${String(status)})`, {
-    advice: 'look at the option webhdfs, and whether the user may write there',
-  })
 }
 
 /** Pieces that are worth a call together. */

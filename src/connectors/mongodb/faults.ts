@@ -99,7 +99,10 @@ export function faultOf(error: unknown, replica: string): MerganserError {
   if (code !== undefined && first instanceof Error) return faultOfCode(code, replica, error)
   if (TIMED_OUT.has(error.name)) return make('TIME_LIMIT', 'MongoDB did not answer within the time limit')
   if (UNUSABLE_URL.has(error.name)) return make('BAD_CONFIG', 'the driver of MongoDB refuses the url or its options')
-  if (error instanceof TypeError || error instanceof RangeError || error.name.startsWith('BSON')) {
+  if (error.name.startsWith('BSON')) {
+    return make('DATABASE_REFUSED', 'what MongoDB answered is no BSON', 'look at what listens at the hosts of the url')
+  }
+  if (error instanceof TypeError || error instanceof RangeError) {
     return make('BUG', `internal error: ${error.name}`)
   }
   if ('syscall' in error && error.syscall === 'open') {

@@ -55,11 +55,13 @@ async function readBatch(session: Session, table: Table, keys: readonly (readonl
   try {
     for (let raw = await cursor.next(); raw !== null; raw = await cursor.next()) {
       const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-      if (wanted?.has(JSON.stringify(keyOf(layout, takeApart(layout, bytes)))) !== false) rows.push(bytes)
+      try {
+        if (wanted?.has(JSON.stringify(keyOf(layout, takeApart(layout, bytes)))) !== false) rows.push(bytes)
+      } catch (error) {
+        throw noRow(schema, error)
+      }
     }
     return rows.take()
-  } catch (error) {
-    throw error instanceof RangeError ? noRow(schema, error) : error
   } finally {
     await cursor.close()
   }

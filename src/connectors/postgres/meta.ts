@@ -11,6 +11,15 @@ export function lockOf(schema: string): readonly [number, number] {
   return [1835363943, createHash('md5').update(schema).digest().readInt32BE(0) | 2]
 }
 
+/** The advisory lock that all connections share on which one session writes: 64 bits of its name. */
+const sessionLockOf = (name: string): bigint =>
+  createHash('sha256').update(`merganser session ${name}`).digest().readBigInt64BE(0)
+
+/** Ends the connections that share a session's lock, whose halves are given as PostgreSQL shows them. */
+const endShared = `SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_locks
+  WHERE locktype = 'advisory' AND objsubid = 1 AND classid = $1::bigint::oid AND objid = $2::bigint::oid
+    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())`
+
 const schemaOf = (session: Session): string => session.config.schema ?? 'public'
 const metaOf = (session: Session): string => `${quoted(schemaOf(session))}.merganser_meta`
 
@@ -49,7 +58,8 @@ export async function readMeta(session: Session): Promise<StoreMeta | undefined>
 
 /**
  * Takes the owner's lock (I9), which lives as long as the session's connection, so that a dead holder's is free at once.
- * Gives what stood in `merganser_meta` before it marks the database as in use. Throws DATABASE_LOCKED.
+ * Connections that the same session left, and that the server may still take for alive, are ended. Gives what stood in
+ * `merganser_meta` before it marks the database as in use. Throws DATABASE_LOCKED.
  * @param token tells this opening of the database from all others
  */
 export async function takeOwnership(
@@ -59,6 +69,10 @@ export async function takeOwnership(
   wait: WaitOptions,
 ): Promise<StoreMeta | undefined> {
   const step = 50
+  if (owner.session !== undefined) {
+    await endConnections(session, owner.session)
+    await joinSession(session, owner.session)
+  }
   for (let waited = 0; !(await tryLock(session)); waited += step) {
     wait.signal?.throwIfAborted()
     const holder = await holderOf(session)
@@ -83,6 +97,20 @@ export async function takeOwnership(
     await session.query(take(metaOf(session)), values)
   }
   return meta
+}
+
+/** Ends what a session left of its connections: the network may have lost them without telling the server. */
+async function endConnections(session: Session, name: string): Promise<void> {
+  const lock = sessionLockOf(name)
+  await session.query(
+    endShared,
+    [lock >> 32n, lock].map((half) => String(BigInt.asUintN(32, half))),
+  )
+}
+
+/** Makes a connection on which a session writes known as one of its own. */
+export async function joinSession(session: Session, name: string): Promise<void> {
+  await session.query('SELECT pg_advisory_lock_shared($1)', [String(sessionLockOf(name))])
 }
 
 /** Asked first: who may not create tables may not say CREATE TABLE IF NOT EXISTS either, be it there or not. */

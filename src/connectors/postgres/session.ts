@@ -34,13 +34,18 @@ const SCAN_STEP = 64 * 1024
 /** Things that are made of a scan ahead of its reader. */
 const SCAN_AHEAD = 2
 
-/** Everything that decides how values are written and read, whatever the server's own settings are. */
+/**
+ * Everything that decides how values are written and read, whatever the server's own settings are; and how soon the
+ * server notices that the network lost us, since the owner's lock lives as long as its connection there.
+ */
 const settings = ({ schema = 'public', statementMilliseconds }: SessionConfig): string =>
   `SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET extra_float_digits = 1;
    SET bytea_output = 'hex'; SET standard_conforming_strings = on; SET search_path = ${quoted(schema)}, pg_temp;
    SET synchronous_commit = on; SET jit = off; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
    SET default_transaction_isolation = 'read committed'; SET row_security = off; SET quote_all_identifiers = off;
-   SET statement_timeout = ${String(statementMilliseconds)}`
+   SET statement_timeout = ${String(statementMilliseconds)};
+   SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+   SET tcp_user_timeout = '30s'`
 
 const waitLimit = (config: SessionConfig): number =>
   config.statementMilliseconds + Math.min(GRACE, config.statementMilliseconds)

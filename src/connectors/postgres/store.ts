@@ -4,7 +4,7 @@ import { MerganserError } from '../../core/errors.ts'
 import { faultOf, sqlState } from './faults.ts'
 import { layoutOf } from './layout.ts'
 import { digestRanges, splitTable } from './digest.ts'
-import { fence, readMeta, saveMeta, takeOwnership } from './meta.ts'
+import { fence, joinSession, readMeta, saveMeta, takeOwnership } from './meta.ts'
 import { readKeys, scanTable } from './read.ts'
 import { Session, type SessionConfig } from './session.ts'
 import { ensureShape } from './shape.ts'
@@ -51,6 +51,8 @@ export class PostgresStore implements ReplicaStore {
   #mostHelpers: number
   /** What in the database says that it is this store that owns it. */
   readonly #token: string
+  /** Of the session that opened it, as in `Owner`. */
+  readonly #sessionName: string | undefined
   readonly #scans = new Set<Session>()
   readonly #release: () => Promise<void>
   readonly #statements = new Map<string, TableStatements>()
@@ -60,6 +62,7 @@ export class PostgresStore implements ReplicaStore {
     config: SessionConfig,
     capabilities: Capabilities,
     sessions: { writer: Session | undefined; reader: Promise<Session>; meta: StoreMeta | undefined; token: string },
+    sessionName: string | undefined,
     options: StoreOptions,
   ) {
     this.#config = config
@@ -68,6 +71,7 @@ export class PostgresStore implements ReplicaStore {
     this.#reader = sessions.reader
     this.meta = sessions.meta
     this.#token = sessions.token
+    this.#sessionName = sessionName
     this.#mostHelpers = (options.connections ?? 1) - 1
     this.#release = options.release
   }
@@ -87,7 +91,13 @@ export class PostgresStore implements ReplicaStore {
       if (context.access === 'read') {
         const meta = await readMeta(session)
         const reader = Promise.resolve(session)
-        return new PostgresStore(config, capabilities, { writer: undefined, reader, meta, token: '' }, options)
+        return new PostgresStore(
+          config,
+          capabilities,
+          { writer: undefined, reader, meta, token: '' },
+          undefined,
+          options,
+        )
       }
       if (context.owner === undefined) throw new MerganserError('BUG', 'a store is opened for writing without an owner')
       const token = randomUUID()
@@ -101,7 +111,13 @@ export class PostgresStore implements ReplicaStore {
       const reader = Session.connect(config)
       // Whoever reads first meets the error; until then it isn't an unhandled one.
       reader.catch(() => undefined)
-      return new PostgresStore(config, capabilities, { writer: session, reader, meta, token }, options)
+      return new PostgresStore(
+        config,
+        capabilities,
+        { writer: session, reader, meta, token },
+        context.owner.session,
+        options,
+      )
     } catch (error) {
       await session.close()
       context.signal?.throwIfAborted()
@@ -194,6 +210,7 @@ export class PostgresStore implements ReplicaStore {
         if (this.#closing !== undefined) helper.destroy()
         this.#checkOpen()
         this.#helpers.push(helper)
+        if (this.#sessionName !== undefined) await joinSession(helper, this.#sessionName)
       } catch (error) {
         if (!(error instanceof MerganserError) || error.code !== 'BACK_OFF') throw error
         // The server has no connection to spare: it goes without.

@@ -5,6 +5,8 @@ import type { HiveConfig } from './config.ts'
 import { tlsOptions } from './tls.ts'
 
 const CONNECTIONS = 2
+/** As of other channels. */
+const LONGEST = 1 << 30
 
 /** Sends each message as an HTTP request, with the cookies that the server gave. Nothing is sent yet. */
 export async function openHttpChannel(config: HiveConfig): Promise<Channel> {
@@ -65,7 +67,12 @@ class HttpChannel implements Channel {
     return await new Promise<Buffer>((resolve, reject) => {
       const request = this.send({ ...this.options, headers: this.headers(message) }, (response) => {
         const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        let length = 0
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk)
+          length += chunk.length
+          if (length > LONGEST) request.destroy(new ChannelError('foreign', 'the answer has no end'))
+        })
         response.on('error', reject)
         response.on('end', () => {
           const failure = refusal(response)

@@ -100,7 +100,22 @@ export class Protocol {
     this.channel.destroy()
   }
 
+  /** Once an answer wasn't understood, nothing that comes behind it can be: the connection is cut. */
   private async exchange<N extends keyof Calls>(
+    name: N,
+    request: Calls[N][0],
+    milliseconds: number,
+    part?: (message: Buffer) => Buffer,
+  ): Promise<Answer<Calls[N][1]>> {
+    try {
+      return await this.exchanged(name, request, milliseconds, part)
+    } catch (error) {
+      if (error instanceof ChannelError) this.channel.destroy()
+      throw error
+    }
+  }
+
+  private async exchanged<N extends keyof Calls>(
     name: N,
     request: Calls[N][0],
     milliseconds: number,
@@ -110,8 +125,10 @@ export class Protocol {
     const result = this.client[name](request)
     // It is awaited below, but for when the channel fails.
     result.catch(() => undefined)
-    const question = this.written!
+    const question = this.written
     this.written = undefined
+    // A handle that the server gave without its parts, which can't be sent back.
+    if (question === undefined) throw new ChannelError('foreign', 'the answer before is no answer of HiveServer2')
     const message = await this.channel.exchange(question, milliseconds)
     understood(() => {
       const transport = new this.thrift.TBufferedTransport(undefined, () => undefined)
@@ -120,6 +137,8 @@ export class Protocol {
       const input = new this.thrift.TBinaryProtocol(transport)
       const { fname, mtype, rseqid } = input.readMessageBegin()
       if (fname !== name) throw new RangeError('the answer is of another call')
+      // The library passes over an answer to a question that it doesn't know, and its own would never come.
+      if (rseqid !== sequenceOf(question)) throw new RangeError('the answer is to another question')
       this.client[`recv_${name}`](input, mtype, rseqid)
     })
     let response: Calls[N][1]
@@ -129,9 +148,17 @@ export class Protocol {
       const text = error instanceof Error ? error.message : String(error)
       throw new HiveFault({ sqlState: undefined, code: undefined, text })
     }
+    understood(() => {
+      checkWhole(name, response)
+    })
     check(response.status)
     return { response, message }
   }
+}
+
+/** The number of a message: it stands behind the name of the call. */
+function sequenceOf(message: Buffer): number {
+  return message.readInt32BE(8 + message.readInt32BE(4))
 }
 
 /** Behind the header of the message, and that of its only field: the answer, a struct. */
@@ -139,8 +166,27 @@ function fieldsStart(message: Buffer): number {
   return 8 + message.readInt32BE(4) + 4 + 3
 }
 
+/** What an answer without an error must have beside its status: the types say so, but no server is held to them. */
+const NEEDED: Partial<Record<keyof Calls, string>> = {
+  OpenSession: 'sessionHandle',
+  GetInfo: 'infoValue',
+  ExecuteStatement: 'operationHandle',
+}
+
+/** Throws RangeError where an answer lacks what its readers rely on. */
+function checkWhole(name: keyof Calls, response: { readonly status: TStatus | null }): void {
+  const { status } = response
+  if (status === null) throw new RangeError('the answer has no status')
+  const needed = NEEDED[name]
+  if (needed === undefined || !isDone(status)) return
+  const part = (response as Readonly<Record<string, unknown>>)[needed]
+  if (part === null || part === undefined) throw new RangeError(`the answer has no ${needed}`)
+}
+
+const isDone = ({ statusCode }: TStatus): boolean => statusCode === 0 || statusCode === 1 || statusCode === 2
+
 function check(status: TStatus): void {
-  if (status.statusCode === 0 || status.statusCode === 1 || status.statusCode === 2) return
+  if (isDone(status)) return
   const { sqlState, errorCode, errorMessage } = status
   throw new HiveFault({ sqlState: sqlState ?? undefined, code: errorCode ?? undefined, text: errorMessage ?? '' })
 }

@@ -97,6 +97,7 @@ function readValues(reader: Reader, kind: number, count: number): HiveColumn['va
     case 6:
       return list(count, fixed(8), 8, (at) => bytes.readDoubleBE(at))
     case 8:
+      reader.expect(4 * count)
       return Array.from({ length: count }, () => reader.bytes(reader.length()))
     default:
       throw new RangeError('a column of an unknown kind')
@@ -145,6 +146,7 @@ class Reader {
   /** Where so many texts begin and end. */
   places(count: number): Uint32Array {
     const { message } = this
+    this.expect(4 * count)
     const places = new Uint32Array(2 * count)
     let at = this.position
     for (let i = 0; i < count; i++) {
@@ -158,10 +160,15 @@ class Reader {
     return places
   }
 
+  /** So many bytes at least must be left: before room is made for what they say there is. */
+  expect(length: number): void {
+    if (this.position + length > this.message.length) throw new RangeError('the message ends too early')
+  }
+
   /** Walks over so many bytes; where they begin. */
   skip(length: number): number {
     const start = this.position
-    if (start + length > this.message.length) throw new RangeError('the message ends too early')
+    this.expect(length)
     this.position += length
     return start
   }
