@@ -14,6 +14,8 @@ const REGISTRY = '^src/connectors/registry\\.ts$'
 const COMPOSITION_ROOTS = '^src/(?:index|worker)\\.ts$'
 
 const folder = (name) => `^src/${name}/`
+/** What the simulation runs, in a world of its own, and the simulation. */
+const SIMULATED = ['core', 'kernel', 'script', 'oplog', 'lanes', 'engine', 'verify', 'simulation']
 const foundation = [folder('core'), folder('environment')]
 const parts = [...foundation, folder('script'), folder('oplog')]
 
@@ -101,6 +103,12 @@ export default {
       'core uses nothing of Node and no package',
       { path: folder('core') },
       { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg'] },
+    ),
+    rule(
+      'world-by-environment',
+      'what the simulation runs reaches the real world by the environment only; these of Node always give the same',
+      { path: SIMULATED.map(folder) },
+      { dependencyTypes: ['core'], pathNot: '^(?:node:)?(?:path|zlib|buffer)$' },
     ),
     rule(
       'only-sources',

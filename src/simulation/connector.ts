@@ -29,6 +29,8 @@ export interface ClientWorld {
   readonly injected: Injected
   /** Told how many keys are being looked up, whenever that changes. */
   readonly reading: (keys: number) => void
+  /** Told that the database has carried out what was asked of it. */
+  readonly served: (wrote: boolean) => void
   /** How likely it is that a write comes apart: a part of it is done, then the connection is lost. */
   readonly halves: () => number
 }
@@ -151,10 +153,10 @@ class SimulatedStore implements ReplicaStore {
     if (rows.length > 1 && chance.happens(halves())) {
       injected('half a write')
       const half = chance.between(1, rows.length - 1)
-      await this.#ask(() => database.write(table, rows.slice(0, half)))
+      await this.#ask(() => database.write(table, rows.slice(0, half)), true)
       throw this.#lost('in the middle of a write')
     }
-    return await this.#ask(() => database.write(table, rows))
+    return await this.#ask(() => database.write(table, rows), true)
   }
 
   writeMeta(meta: Omit<StoreMeta, 'logId'>): Promise<void> {
@@ -182,12 +184,16 @@ class SimulatedStore implements ReplicaStore {
     await schedule.after(100, this.#client.life)
   }
 
-  async #ask<T>(work: () => T): Promise<T> {
+  async #ask<T>(work: () => T, writes = false): Promise<T> {
     if (this.#closed)
       throw new MerganserError('STORE_CLOSED', 'the store is closed', { place: { replica: this.#replica } })
     if (this.#broken) throw this.#lost('before')
     try {
-      return await this.#server.link.ask(this.#client.life, this.#replica, work)
+      return await this.#server.link.ask(this.#client.life, this.#replica, () => {
+        const done = work()
+        this.#client.served(writes)
+        return done
+      })
     } catch (error) {
       if (error instanceof MerganserError && error.code === 'CONNECTION_LOST') this.#broken = true
       throw error

@@ -5,13 +5,13 @@ import { runScript } from '../engine/run-script.ts'
 import { openSession, type Session } from '../engine/session.ts'
 import type { EngineSetup } from '../engine/setup.ts'
 import { Catalog } from '../script/catalog.ts'
-import { violated, type Between, type Checker, type RecordedPosition } from './checkers/checker.ts'
+import { violated, type Between, type Checker, type Lanes, type RecordedPosition } from './checkers/checker.ts'
 import { strikeWorld } from './faults.ts'
 import type { History } from './history.ts'
 import { plainRow } from './history.ts'
 import { idOf, keyOf } from './database.ts'
-import { fold, LogReader } from './logs.ts'
-import { OperationReader } from './operations.ts'
+import { LogReader } from './logs.ts'
+import { OperationReader, type Operation } from './operations.ts'
 import { SimulatedProcess } from './process.ts'
 import { Reference } from './reference.ts'
 import { PlainRows } from './rows.ts'
@@ -49,6 +49,9 @@ export class Driver {
   #flipped: { readonly path: string; readonly undo: () => void } | undefined
   #refusals = 0
   #intruder: SimulatedProcess | undefined
+  #session: Session | undefined
+  /** When it opened. */
+  #openedAt = 0
   /** Half of a line of results. */
   #output = ''
   sessions = 0
@@ -115,6 +118,9 @@ export class Driver {
       reading: (replica, keys) => {
         this.#watch((checker) => checker.reading?.(replica, keys, mostReads))
       },
+      served: (replica, wrote) => {
+        this.#served(replica, wrote)
+      },
     })
     let killed: () => void = () => undefined
     const death = new Promise<void>((resolve) => {
@@ -123,6 +129,7 @@ export class Driver {
     this.#output = ''
     await Promise.race([work(process), death])
     process.end()
+    this.#ended()
     this.#intruder?.end()
   }
 
@@ -134,6 +141,7 @@ export class Driver {
       await this.#steps(process, session)
       await this.#end(session)
     } catch (error) {
+      this.#ended()
       this.#expectFault(error)
       await session.close().catch((failure: unknown) => {
         this.#expectFault(failure)
@@ -165,6 +173,8 @@ export class Driver {
   #opened(session: Session): void {
     const { plan } = this.#world
     this.sessions++
+    this.#session = session
+    this.#openedAt = this.#world.schedule.now
     // A bit that nobody noticed stood where nobody reads any more; it is put right before others read the file.
     this.#flipped?.undo()
     this.#flipped = undefined
@@ -190,7 +200,7 @@ export class Driver {
       history: this.#history,
       databases: this.#databases(),
       logs,
-      rows: logs.map((records) => fold(records, this.#columns)),
+      rows: plan.replicas.map((_, replica) => this.#logs.rows(replica)),
       matchings: this.#history.match(logs, this.#from),
       positions: recorded,
     }
@@ -219,6 +229,32 @@ export class Driver {
       const expected = this.#history.nextResult()
       this.#watch((checker) => checker.showed?.(shown, expected, this.#history))
     }
+  }
+
+  #served(replica: number, wrote: boolean): void {
+    const session = this.#session
+    if (session === undefined) return
+    const lanes = this.#lanes(session)
+    this.#watch((checker) => checker.served?.(replica, wrote, lanes))
+  }
+
+  #lanes({ context }: Session): Lanes {
+    const { schedule, plan, servers, diskFailed } = this.#world
+    const logFailed = diskFailed >= this.#openedAt
+    return {
+      now: schedule.now,
+      statements: this.#history.statements,
+      awaited: this.#history.awaited,
+      unanswered: context.reads.failed || logFailed,
+      failed: (replica) => logFailed || context.replicas[replica]!.flusher.failure !== undefined,
+      troubled: (replica) => servers.get(plan.replicas[replica]!)!.link.trouble,
+    }
+  }
+
+  /** The session's lanes begin nothing any more. */
+  #ended(): void {
+    this.#session = undefined
+    for (const checker of this.#checkers) checker.ended?.()
   }
 
   /** Asks the checkers from within the product's own calls. */
@@ -256,15 +292,19 @@ export class Driver {
   }
 
   async #statements(session: Session, lines: readonly string[]): Promise<void> {
+    const begun = this.#world.schedule.now
+    const issued: Operation[] = []
     for (const line of lines) {
       this.#world.tell(line)
       const operation = this.#reader.read(line)
-      if (!this.#refused(operation.op, operation.replica, operation.cells)) {
-        this.#history.issue(operation, this.#reference!)
-      }
+      if (this.#refused(operation.op, operation.replica, operation.cells)) continue
+      this.#history.issue(operation, this.#reference!)
+      issued.push(operation)
     }
     const chunks = [Buffer.from(`${lines.join('\n')}\n`)]
     await runScript(session, { file: 'simulated.in', chunks }, { keepGoing: true })
+    const ran = this.#lanes(session)
+    for (const checker of this.#checkers) checker.ran?.(issued, begun, ran)
   }
 
   /** Whether the replica's database can't hold the value, so that the statement is refused (I8). */
@@ -357,6 +397,7 @@ export class Driver {
     const other = new SimulatedProcess(this.#world, ++this.#processes, {
       killed: () => undefined,
       reading: () => undefined,
+      served: () => undefined,
     })
     this.#intruder = other
     let refusal: MerganserError | undefined
@@ -373,6 +414,7 @@ export class Driver {
   async #end(session: Session): Promise<Report> {
     const { schedule } = this.#world
     const report = await finish(session, () => schedule.now / 1_000_000)
+    this.#ended()
     // Where a GET was never answered, nothing behind it was written.
     if (report.replicas.every(({ failure }) => failure === undefined)) this.#history.acknowledgeAll()
     await session.close()

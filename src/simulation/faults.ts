@@ -18,6 +18,7 @@ export function strikeWorld(world: World, history: History, fault: Fault): void 
     case 'slow': {
       const { faults } = link!
       link!.faults = { ...faults, latency: faults.latency * fault.times }
+      link!.troubled(fault.for)
       schedule.at(fault.for, world.life, () => {
         if (!world.healed) link!.faults = { ...link!.faults, latency: faults.latency }
       })

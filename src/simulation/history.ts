@@ -84,6 +84,11 @@ export class History {
     return next
   }
 
+  /** The oldest result that wasn't shown. */
+  get awaited(): { readonly statement: number; readonly replica: number } | undefined {
+    return this.#results[0]
+  }
+
   get unshown(): number {
     return this.#results.length
   }
@@ -93,10 +98,14 @@ export class History {
     this.#results = []
     const origins = logs.map((_, replica) => `@${this.#names[replica]!}`)
     // Greater than all that were there when the session opened.
-    const times = logs.flatMap((records, replica) =>
-      records.slice(0, from[replica]).map(({ stamp }) => stamp.slice(0, 30)),
-    )
-    const above = times.reduce((most, time) => (time > most ? time : most), EARLIEST)
+    let greatest = EARLIEST
+    for (const [replica, records] of logs.entries()) {
+      for (let i = 0; i < from[replica]!; i++) {
+        const stamp = records[i]?.stamp ?? ''
+        if (stamp > greatest) greatest = stamp
+      }
+    }
+    const above = greatest.slice(0, 30)
     this.used = this.#using
     this.#using = false
     const matchings = this.#issued.map((issued, replica) =>

@@ -36,12 +36,27 @@ export class Link {
   answersCut = 0
   /** Until when the server is down: connections are refused, what runs is done or isn't. */
   down = 0
+  /** Until when it was in trouble, at the latest. */
+  #trouble = 0
 
   constructor(schedule: Schedule, world: Life, chance: Chance, injected: Injected) {
     this.#schedule = schedule
     this.#world = world
     this.#chance = chance
-    this.#injected = injected
+    this.#injected = (fault) => {
+      this.troubled(0)
+      injected(fault)
+    }
+  }
+
+  /** It is in trouble for so long from now. */
+  troubled(time: number): void {
+    this.#trouble = Math.max(this.#trouble, this.#schedule.now + time)
+  }
+
+  /** When it was in trouble last, as far as can be told now. */
+  get trouble(): number {
+    return Math.max(this.#trouble, this.down, this.requestsCut, this.answersCut)
   }
 
   /**

@@ -7,44 +7,95 @@ import { STATE } from './world.ts'
 const REMARK = 0x23
 const NEWLINE = 0x0a
 
-/** A record of a log; its stamp is always there. */
-export interface LogRecord extends Operation {
+/** A log that a session has opened holds what is no record (I7). */
+export class Unreadable extends Error {}
+
+/** A record of a log, whichever it is; its stamp is always there. */
+export interface LogRecord extends Omit<Operation, 'replica'> {
   readonly stamp: string
+}
+
+interface Known {
+  bytes: Buffer
+  readonly records: LogRecord[]
+  /** What the records say, joined. */
+  readonly rows: PlainRows
 }
 
 /** Reads the logs as they lie on the simulated disk, whole lines only: what recovery left is what counts. */
 export class LogReader {
   readonly #names: Names
   readonly #catalog: Catalog
+  /** Value columns per table. */
+  readonly #columns: readonly number[]
   readonly #operations: OperationReader
   /** What was read of each log last: mostly it has only grown. */
-  readonly #known: { bytes: Buffer; records: LogRecord[] }[]
+  readonly #known: Known[]
+  /** Records by what follows the replica's name in their lines: merges bring the same into every log. */
+  readonly #records = new Map<string, LogRecord>()
 
   constructor(names: Names, catalog: Catalog) {
     this.#names = names
     this.#catalog = catalog
     this.#operations = new OperationReader(catalog)
-    this.#known = catalog.replicas.map(() => ({ bytes: Buffer.alloc(0), records: [] }))
+    this.#columns = catalog.tables.map(({ values }) => values.length)
+    this.#known = catalog.replicas.map(() => this.#nothing())
   }
 
-  /** All records of a replica's log, in order. */
+  /** All records of a replica's log, in order. They are of the reader's own, and grow with the log. */
   read(replica: number): readonly LogRecord[] {
-    const bytes = this.#bytes(this.#catalog.replicas[replica]!)
-    const known = this.#known[replica]!
-    const grown = bytes.length >= known.bytes.length && bytes.subarray(0, known.bytes.length).equals(known.bytes)
-    const records = grown ? known.records : []
-    let start = grown ? known.bytes.length : 0
+    return this.#upToNow(replica).records
+  }
+
+  /** The rows that a replica's log holds, all of it; of the reader's own likewise. */
+  rows(replica: number): PlainRows {
+    return this.#upToNow(replica).rows
+  }
+
+  #upToNow(replica: number): Known {
+    const name = this.#catalog.replicas[replica]!
+    const bytes = this.#bytes(name)
+    let known = this.#known[replica]!
+    const size = known.bytes.length
+    if (bytes.length < size || !bytes.subarray(0, size).equals(known.bytes)) {
+      known = this.#known[replica] = this.#nothing()
+    }
+    let start = known.bytes.length
     for (;;) {
       const end = bytes.indexOf(NEWLINE, start)
       if (end < 0) break
       if (bytes[start] !== REMARK) {
-        const operation = this.#operations.readBytes(bytes, start, end)
-        records.push({ ...operation, stamp: operation.stamp! })
+        const record = this.#record(bytes, start, end, name)
+        known.records.push(record)
+        if (record.op !== 'get') known.rows.join(record.table, record.key, rowOf(record, this.#columns[record.table]!))
       }
       start = end + 1
     }
-    this.#known[replica] = { bytes: Buffer.from(bytes.subarray(0, start)), records }
-    return records
+    known.bytes = bytes.subarray(0, start)
+    return known
+  }
+
+  #nothing(): Known {
+    return { bytes: Buffer.alloc(0), records: [], rows: new PlainRows(this.#columns.length) }
+  }
+
+  #record(bytes: Buffer, start: number, end: number, name: string): LogRecord {
+    const line = bytes.toString('utf8', start, end)
+    const id = line.replace(`, ${name}.`, ', ')
+    const known = this.#records.get(id)
+    if (known !== undefined) return known
+    const operation = this.#operation(bytes, start, end, name)
+    const record = { ...operation, stamp: operation.stamp! }
+    this.#records.set(id, record)
+    return record
+  }
+
+  #operation(bytes: Buffer, start: number, end: number, name: string): Operation {
+    try {
+      return this.#operations.readBytes(bytes, start, end)
+    } catch (error) {
+      throw new Unreadable(`the log of ${name} was taken for good, but byte ${String(start)}: ${String(error)}`)
+    }
   }
 
   #bytes(name: string): Buffer {
@@ -63,13 +114,4 @@ export function rowOf(record: LogRecord, columns: number): PlainRow {
   if (record.op === 'delete') return { cells, deleted: record.stamp }
   for (const { column, value } of record.cells) cells[column] = { value, stamp: record.stamp }
   return { cells, deleted: '' }
-}
-
-/** What a log says, all of it. */
-export function fold(records: readonly LogRecord[], columns: readonly number[]): PlainRows {
-  const rows = new PlainRows(columns.length)
-  for (const record of records) {
-    if (record.op !== 'get') rows.join(record.table, record.key, rowOf(record, columns[record.table]!))
-  }
-  return rows
 }

@@ -55,7 +55,12 @@ export interface Plan {
   readonly keys: number
   /** Whether the disk has a thread that checksums and writes. */
   readonly seals: boolean
+  /** Rows that databases take in one write at the most. */
+  readonly batchRows: number
 }
+
+/** More than there are. */
+export const MANY_ROWS = 100_000
 
 const NAMES = ['HIVE', 'POSTGRESQL', 'MONGODB', 'FOURTH', 'FIFTH', 'SIXTH', 'SEVENTH', 'EIGHTH', 'NINTH']
 export const MOST_REPLICAS = NAMES.length
@@ -111,6 +116,7 @@ export function planOf(seeds: Seeds, { replicas, operations, faults }: PlanOptio
     pendingReads: chance.pick([3, 10_000]),
     keys: workload.keys * TABLES.length,
     seals: chance.happens(0.5),
+    batchRows: chance.pick([4, MANY_ROWS, MANY_ROWS]),
   }
 }
 

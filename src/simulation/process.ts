@@ -2,6 +2,7 @@ import type { Connector } from '../connectors/connector.ts'
 import type { Environment, Port, Thread } from '../environment/environment.ts'
 import { hostStores } from '../lanes/host.ts'
 import { simulatedConnector } from './connector.ts'
+import { crossed } from './crossing.ts'
 import { SimulatedDisk, type DiskCall } from './disk.ts'
 import type { Life } from './schedule.ts'
 import type { Chance } from './seeds.ts'
@@ -12,6 +13,8 @@ export interface ProcessListener {
   killed(): void
   /** So many keys of a replica are being looked up. */
   reading(replica: number, keys: number): void
+  /** A replica's database has carried out what this process asked. */
+  served(replica: number, wrote: boolean): void
 }
 
 interface RunningThread {
@@ -74,6 +77,7 @@ export class SimulatedProcess {
   /** The connector to a replica's database; its type is the replica's name. */
   connector(type: string): Connector {
     const world = this.#world
+    const replica = world.plan.replicas.indexOf(type)
     return simulatedConnector(
       world.servers,
       {
@@ -83,7 +87,10 @@ export class SimulatedProcess {
         chance: this.#chance,
         injected: world.inject,
         reading: (keys) => {
-          this.#listener.reading(world.plan.replicas.indexOf(type), keys)
+          this.#listener.reading(replica, keys)
+        },
+        served: (wrote) => {
+          if (!this.life.ended) this.#listener.served(replica, wrote)
         },
         halves: () => (world.healed ? 0 : world.plan.halves),
       },
@@ -109,6 +116,7 @@ export class SimulatedProcess {
   /** One of its threads ends of an error; its number is taken modulo their count. */
   endThread(number: number): void {
     const thread = this.#threads[number % Math.max(1, this.#threads.length)]
+    for (const { link } of this.#world.servers.values()) link.troubled(0)
     thread?.end(new Error('the thread ran into a fault'))
   }
 
@@ -119,12 +127,14 @@ export class SimulatedProcess {
         const writes = call === 'append' || call === 'replaceFile' || call === 'create'
         if (writes && world.schedule.now < world.fullUntil) {
           world.inject('disk full')
+          world.diskFailed = world.schedule.now
           return 'ENOSPC'
         }
         const { struck } = world
         if (struck?.call !== call || struck.after-- > 0) return undefined
         world.struck = undefined
         world.inject(`failed ${call}`)
+        world.diskFailed = world.schedule.now
         return 'EIO'
       },
     }
@@ -157,7 +167,7 @@ export class SimulatedProcess {
       const listeners: ((message: unknown) => void)[] = []
       let last = 0
       const post = (message: unknown) => {
-        const copy: unknown = structuredClone(message)
+        const copy = crossed(message)
         // They keep their order.
         last = Math.max(last + 1, schedule.now + this.#chance.delay(5))
         schedule.at(last - schedule.now, this.life, () => {

@@ -37,8 +37,9 @@ export class PlainRows {
 
   /** Gives the row as it is then. */
   join(table: number, key: string, row: PlainRow): PlainRow {
-    const next = joined(this.get(table, key), row)
-    this.#tables[table]!.set(key, next)
+    const before = this.get(table, key)
+    const next = joined(before, row)
+    if (next !== before) this.#tables[table]!.set(key, next)
     return next
   }
 
@@ -53,8 +54,10 @@ export class PlainRows {
   }
 }
 
+/** What both hold; `a` itself where `b` has nothing newer. */
 export function joined(a: PlainRow | undefined, b: PlainRow): PlainRow {
   if (a === undefined) return b
+  if (a === b || !addsTo(a, b)) return a
   return {
     cells: b.cells.map((cell, column) => {
       const other = a.cells[column]
@@ -63,6 +66,17 @@ export function joined(a: PlainRow | undefined, b: PlainRow): PlainRow {
     }),
     deleted: a.deleted > b.deleted ? a.deleted : b.deleted,
   }
+}
+
+function addsTo(a: PlainRow, b: PlainRow): boolean {
+  if (b.deleted > a.deleted) return true
+  for (let column = 0; column < b.cells.length; column++) {
+    const cell = b.cells[column]
+    if (cell === undefined) continue
+    const other = a.cells[column]
+    if (other === undefined || cell.stamp > other.stamp) return true
+  }
+  return false
 }
 
 /** The registers that no tombstone covers. */

@@ -5,6 +5,7 @@ import { Violation } from './checkers/checker.ts'
 import type { RowWatch } from './database.ts'
 import { Driver } from './driver.ts'
 import { History } from './history.ts'
+import { Unreadable } from './logs.ts'
 import type { Plan } from './plan.ts'
 import { Stuck } from './schedule.ts'
 import { World } from './world.ts'
@@ -60,6 +61,9 @@ export async function simulate(
   const world = new World(seed, plan, watch, keepTrace)
   const history = new History(plan.replicas)
   const driver = new Driver(world, history, checkers, makeState, fail)
+  const stackTraceLimit = Error.stackTraceLimit
+  // Faults make thousands of errors; where they came from is told by the run that keeps its trace.
+  if (!keepTrace) Error.stackTraceLimit = 0
   let done = false
   void driver.run().then(() => {
     done = true
@@ -69,6 +73,8 @@ export async function simulate(
     await world.schedule.run(() => done || found !== undefined, limit)
   } catch (error) {
     fail(error)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
   const failure = found === undefined ? undefined : failureOf(found)
   if (failure !== undefined) world.tell(`${failure.invariant}: ${failure.message}`)
@@ -88,6 +94,7 @@ export async function simulate(
 
 function failureOf(error: unknown): Failure {
   if (error instanceof Violation) return { invariant: error.invariant, message: error.message, stack: undefined }
+  if (error instanceof Unreadable) return { invariant: 'I7', message: error.message, stack: undefined }
   if (error instanceof Stuck) return { invariant: 'stuck', message: error.message, stack: undefined }
   if (error instanceof MerganserError) return { invariant: error.code, message: error.message, stack: error.stack }
   const message = error instanceof Error ? error.message : String(error)

@@ -3,6 +3,8 @@ import type { Chance } from './seeds.ts'
 /** Long before any session: stamps of lines that are replayed. */
 const REPLAYED = '2020-01-01 00:00:00.'
 const ORIGINS = ['HIVE', 'POSTGRESQL', 'ELSEWHERE', 'ZULU']
+/** Keys that only replayed lines name: nothing newer hides who won between equal times. */
+const REPLAYED_KEYS = 3
 
 /** What share of the statements each kind has. */
 const SHARES: readonly (readonly [string, number])[] = [
@@ -24,8 +26,7 @@ export class Workload {
   readonly #names: readonly string[]
   readonly #refused: boolean
   readonly #shares: readonly (readonly [string, number])[]
-  /** Of each table, at most. */
-  readonly keys: number
+  readonly #keys: number
   #values = 0
 
   /** @param refused whether now and then a text has what not every database can hold */
@@ -37,7 +38,12 @@ export class Workload {
     // depends on what the cache knows: the two don't go together here.
     const left = chance.happens(0.5) ? ['replayed'] : ['undo', 'rollback']
     this.#shares = SHARES.filter(([kind]) => !left.includes(kind))
-    this.keys = chance.pick([3, 20, 200])
+    this.#keys = chance.pick([3, 20, 200])
+  }
+
+  /** Of each table, at most. */
+  get keys(): number {
+    return this.#keys + REPLAYED_KEYS
   }
 
   lines(count: number): string[] {
@@ -85,9 +91,12 @@ export class Workload {
   /** A line of another log. The value follows from stamp and key, since a stamp stands for one value. */
   #replayed(name: string): string {
     const chance = this.#chance
-    const time = chance.below(20)
+    const drawn = chance.below(20)
     const origin = chance.pick(ORIGINS)
-    const key = this.#grade()
+    const apart = chance.happens(0.5)
+    const key = apart ? `(R,R${String(chance.below(REPLAYED_KEYS))})` : this.#grade()
+    // Few times, so that two origins have the same.
+    const time = apart ? drawn % 2 : drawn
     const stamp = `${REPLAYED}${String(time).padStart(9, '0')}Z@${origin}`
     return `${stamp}, ${name}.SET(${key}, replayed${String(time)}${origin})`
   }
@@ -108,7 +117,7 @@ export class Workload {
   /** Some keys are met much more often than others. */
   #number(): number {
     const fraction = this.#chance.fraction()
-    return Math.floor(fraction * fraction * this.keys)
+    return Math.floor(fraction * fraction * this.#keys)
   }
 
   #value(): string {

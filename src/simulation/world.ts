@@ -5,7 +5,7 @@ import { SimulatedDatabase, type RowWatch } from './database.ts'
 import { Names } from './files.ts'
 import { Link } from './link.ts'
 import type { Server } from './connector.ts'
-import type { Plan } from './plan.ts'
+import { MANY_ROWS, type Plan } from './plan.ts'
 import { Schedule, type Life } from './schedule.ts'
 import { Seeds, type Chance } from './seeds.ts'
 import { Trace } from './trace.ts'
@@ -22,8 +22,9 @@ export const STATE = '/state'
 export const BEFORE = 'BEFORE'
 
 /** What a database of the simulation can hold: everything, but for a picky one. */
-function capabilities(picky: boolean): Capabilities {
+function capabilities(picky: boolean, batchRows = MANY_ROWS): Capabilities {
   return {
+    batch: { rows: batchRows, bytes: 16 * 1024 * 1024 },
     nulInText: !picky,
     nonFinite: true,
     negativeZero: true,
@@ -58,6 +59,8 @@ export class World {
   #stepped = 0
   /** Until when the disk is full; a call that fails, and how many of its kind come before it. */
   fullUntil = 0
+  /** When a call of the disk failed last. */
+  diskFailed = -1
   struck: { readonly call: string; after: number } | undefined
 
   constructor(seed: number, plan: Plan, watch: (replica: number) => RowWatch, keepTrace: boolean) {
@@ -67,7 +70,7 @@ export class World {
     this.schedule = new Schedule(() => order.fraction())
     this.trace = new Trace(keepTrace)
     for (const [replica, name] of plan.replicas.entries()) {
-      const database = new SimulatedDatabase(name, capabilities(plan.picky === replica), watch(replica))
+      const database = new SimulatedDatabase(name, capabilities(plan.picky === replica, plan.batchRows), watch(replica))
       const link = new Link(this.schedule, this.life, this.chance(`link ${name}`), this.inject)
       link.faults = plan.link
       this.servers.set(name, { database, link })

@@ -98,12 +98,14 @@ test.each(Object.entries(MAY_IMPORT))(
   },
 )
 
-test('circles, loose ends, Node in the core, and imports of tests and tools are found', async () => {
+test('circles, loose ends, Node in the core, the real world in a lane, and imports of tests and tools are found', async () => {
   const found = await violations('others', {
     'src/engine/a.ts': "import type { B } from './b.ts'\nexport type A = B\n",
     'src/engine/b.ts': "import type { A } from './a.ts'\nexport type B = A\n",
     'src/engine/c.ts': "import { d } from './d.ts'\nexport const c = d\n",
     'src/core/a.ts': "import { readFileSync } from 'node:fs'\nexport const a = readFileSync\n",
+    'src/lanes/a.ts':
+      "import { join } from 'node:path'\nimport { setTimeout } from 'node:timers'\nexport const a = [join, setTimeout]\n",
     'src/engine/e.ts': "import { help } from '../../test/help.ts'\nexport const e = help\n",
     'test/help.ts': 'export const help = 1\n',
     'package.json': '{ "name": "x", "type": "module" }',
@@ -113,5 +115,7 @@ test('circles, loose ends, Node in the core, and imports of tests and tools are 
     'only-sources: src/engine/e.ts -> test/help.ts',
     'pure-core: src/core/a.ts -> fs',
     'resolvable: src/engine/c.ts -> ./d.ts',
+    'world-by-environment: src/core/a.ts -> fs',
+    'world-by-environment: src/lanes/a.ts -> timers',
   ])
 })

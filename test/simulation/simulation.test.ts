@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { campaign } from '../../src/simulation/campaign.ts'
 import { readRegression, regressionText } from '../../src/simulation/corpus.ts'
 import { FAULT_KINDS, planOf, type FaultKind, type Plan } from '../../src/simulation/plan.ts'
 import { simulate, type Outcome } from '../../src/simulation/run.ts'
@@ -15,15 +14,6 @@ const planFor = (seed: number, faults = ALL): Plan =>
 
 const run = (seed: number, plan = planFor(seed)): Promise<Outcome> =>
   simulate(seed, plan, (limits) => newKernel(limits))
-
-test.each([1, 101, 201, 301])('I1-I15: 20 seeds of 1,000 statements with every fault, from %i', async (firstSeed) => {
-  const options = { firstSeed, seeds: 20, plan: planFor, shrinkRuns: 0 }
-  const totals = await campaign({ ...options, makeState: (limits) => newKernel(limits) })
-  expect(totals.failed.map(({ seed, outcome }) => ({ seed, ...outcome.failure }))).toEqual([])
-  // Everything that can go wrong did.
-  const injected = ['kill', 'power loss', 'restart', 'lost request', 'lost answer', 'repeated request', 'reset']
-  expect([...totals.injected.keys()]).toEqual(expect.arrayContaining(injected))
-})
 
 test('without faults every promise is kept, too', async () => {
   for (let seed = 1; seed <= 5; seed++) {

@@ -9,6 +9,7 @@ import { damageIsTold } from './i07-damage.ts'
 import { writtenValues } from './i08-written-values.ts'
 import { oneOwner } from './i09-one-owner.ts'
 import { tombstonesStay } from './i10-tombstones.ts'
+import { lanesLive } from './liveness.ts'
 import { boundedReads } from './i11-bounds.ts'
 import { converges } from './i12-converges.ts'
 import { scriptOrder } from './i13-script-order.ts'
@@ -30,6 +31,7 @@ export function allCheckers(): Checker[] {
     tombstonesStay(),
     boundedReads(),
     converges(),
+    lanesLive(),
     scriptOrder(),
     learningIsSilent(),
     foreignStays(),

@@ -67,7 +67,28 @@ export interface Checker {
   intruded?(error: MerganserError | undefined): void
   /** So many keys of a replica are being looked up, and so many may be. */
   reading?(replica: number, keys: number, most: number): void
+  /** Statements were executed, from the virtual time `begun` on; refused ones are not among them. */
+  ran?(operations: readonly Operation[], begun: number, lanes: Lanes): void
+  /** A database has carried out what the lane of its replica asked: a write, or something else. */
+  served?(replica: number, wrote: boolean, lanes: Lanes): void
+  /** The session ends: its lanes begin nothing any more. */
+  ended?(): void
   atEnd?(world: AtEnd): void
+}
+
+/** How the lanes of a session are, at a moment. Times are microseconds of virtual time. */
+export interface Lanes {
+  readonly now: number
+  /** Statements that were issued, over all sessions. */
+  readonly statements: number
+  /** The oldest result that wasn't shown yet. */
+  readonly awaited: { readonly statement: number; readonly replica: number } | undefined
+  /** Whether a read, or the log, has failed for good: results that are missing won't come. */
+  readonly unanswered: boolean
+  /** Whether the lane has given up, as it says. */
+  failed(replica: number): boolean
+  /** When the replica's database, or the way to it, was last in trouble. */
+  troubled(replica: number): number
 }
 
 export function violated(invariant: string, message: string): never {
