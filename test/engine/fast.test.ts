@@ -130,11 +130,24 @@ const SCRIPT = [
 
 /** What is tested, and over what. */
 type Make = (options: FastModelOptions, lent: Lent) => EngineSetup['makeState']
-const IMPLEMENTATIONS: readonly [string, Make][] = [
-  ['a stand-in', (options, lent) => (limits) => new FastModel(limits, options, lent)],
-  ['the kernel', () => (limits) => newKernel(limits)],
-  ['the debug kernel in memory of its own', () => (limits) => newKernel({ build: 'debug', shared: false, ...limits })],
+interface Traits {
+  /** Whether `FastModelOptions` mean anything to it: else what differs in nothing but them would be the same test again. */
+  readonly heeds: boolean
+  /** At every so many bytes a script is cut: memory that isn't shared is copied whole whenever it grows. */
+  readonly step: number
+}
+const UNSHARED = { build: 'debug', shared: false } as const
+const IMPLEMENTATIONS: readonly [string, Make, Traits][] = [
+  ['a stand-in', (options, lent) => (limits) => new FastModel(limits, options, lent), { heeds: true, step: 1 }],
+  ['the kernel', () => (limits) => newKernel(limits), { heeds: false, step: 1 }],
+  [
+    'the debug kernel in memory of its own',
+    () => (limits) => newKernel({ ...UNSHARED, ...limits }),
+    { heeds: false, step: 7 },
+  ],
 ]
+
+const isEmpty = (options: object): boolean => Object.keys(options).length === 0
 
 /** The same over the model and over a fast path; all that was lent is given back. */
 async function same(make: Make, script: string, options: Input, fast: FastModelOptions = {}): Promise<Lent> {
@@ -146,45 +159,52 @@ async function same(make: Make, script: string, options: Input, fast: FastModelO
   return lent
 }
 
-describe.each(IMPLEMENTATIONS)('a script over %s', (_, make) => {
-  test.each([
-    ['all at once', {}, {}],
-    ['in chunks of one byte', { chunk: 1 }, {}],
-    ['in chunks larger than the buffers', {}, { input: 100 }],
-    ['in buffers smaller than a line', {}, { input: 5 }],
-    ['read into the buffers', { reads: 1000 }, { input: 200 }],
-    ['read byte by byte', { reads: 1 }, {}],
-    ['that move with every call', { chunk: 70 }, { moves: true }],
-    ['that move, read into', { reads: 90 }, { moves: true, input: 64 }],
-    ['of which no line is known', {}, { knows: () => false }],
-    ['of which GETs are known', {}, { knows: (line: string) => line.includes('GET') }],
-    ['of which SETs are known', {}, { knows: (line: string) => line.includes('SET(') }],
-    ['with logs that are always full', {}, { logBytes: 0 }],
-    ['with results that are always full', {}, { resultBytes: 0, logBytes: 150 }],
-    ['without flushes', { flush: false }, {}],
-    ['in a dry run', { dryRun: true }, {}],
-  ])('gives what it gives over the model: %s', async (_what, options: Input, fast: FastModelOptions) => {
+const WAYS: readonly (readonly [string, Input, FastModelOptions])[] = [
+  ['all at once', {}, {}],
+  ['in chunks of one byte', { chunk: 1 }, {}],
+  ['in chunks larger than the buffers', {}, { input: 100 }],
+  ['in buffers smaller than a line', {}, { input: 5 }],
+  ['read into the buffers', { reads: 1000 }, { input: 200 }],
+  ['read byte by byte', { reads: 1 }, {}],
+  ['that move with every call', { chunk: 70 }, { moves: true }],
+  ['that move, read into', { reads: 90 }, { moves: true, input: 64 }],
+  ['of which no line is known', {}, { knows: () => false }],
+  ['of which GETs are known', {}, { knows: (line: string) => line.includes('GET') }],
+  ['of which SETs are known', {}, { knows: (line: string) => line.includes('SET(') }],
+  ['with logs that are always full', {}, { logBytes: 0 }],
+  ['with results that are always full', {}, { resultBytes: 0, logBytes: 150 }],
+  ['without flushes', { flush: false }, {}],
+  ['in a dry run', { dryRun: true }, {}],
+]
+
+describe.each(IMPLEMENTATIONS)('a script over %s', (_, make, { heeds, step }) => {
+  const ways = WAYS.filter(([, options, fast]) => heeds || isEmpty(fast) || !isEmpty(options))
+
+  test.each(ways)('gives what it gives over the model: %s', async (_what, options, fast) => {
     await same(make, SCRIPT, options, fast)
   })
 
-  test('is cut at every byte', async () => {
+  test(step === 1 ? 'is cut at every byte' : `is cut at every ${String(step)}th byte`, async () => {
     const model = await seen(await directories.make(), SCRIPT, { dryRun: true })
     const { length } = Buffer.from(SCRIPT)
-    for (let cut = 0; cut <= length; cut++) {
+    for (let cut = 0; cut <= length; cut += step) {
       const options = { dryRun: true, cuts: [cut], makeState: make({}, new Lent()) }
       expect(await seen('/nowhere', SCRIPT, options)).toEqual(model)
     }
   })
 
-  test('stops at any of its lines', async () => {
-    const lines = SCRIPT.split('\n')
-    for (const left of lines.keys()) {
-      let at = 0
-      // Lines that came once are known by their place: a line may be asked for more than once.
-      const knows = (line: string) => lines.findIndex((other) => other.replace('\r', '') === line) !== left || at++ < 0
-      await same(make, SCRIPT, { flush: false }, { knows })
-    }
-  })
+  if (heeds) {
+    test('stops at any of its lines', async () => {
+      const lines = SCRIPT.split('\n')
+      for (const left of lines.keys()) {
+        let at = 0
+        // Lines that came once are known by their place: a line may be asked for more than once.
+        const knows = (line: string) =>
+          lines.findIndex((other) => other.replace('\r', '') === line) !== left || at++ < 0
+        await same(make, SCRIPT, { flush: false }, { knows })
+      }
+    })
+  }
 
   test('ends at the first error, at EXIT and at once, and what came before is kept', async () => {
     const head = 'A.SET(a,1)\nA.GET(a)\n'
@@ -256,7 +276,11 @@ describe.each(IMPLEMENTATIONS)('a script over %s', (_, make) => {
         : `${i % 2 === 0 ? 'A' : 'B'}.SET(n${String(i % 5)},v${String(i)})`
     }).join('\n')
     const lent = new Lent()
-    for (const fast of [undefined, {}, { logBytes: 100, input: 300 }, { moves: true, input: 90 }]) {
+    const various = [
+      { logBytes: 100, input: 300 },
+      { moves: true, input: 90 },
+    ]
+    for (const fast of [undefined, {}, ...(heeds ? various : [])]) {
       const directory = await directories.make()
       await seen(directory, before)
       let calls = 0
@@ -324,19 +348,23 @@ test.each([
   expect(lent.out).toBe(0)
 })
 
-describe.each(IMPLEMENTATIONS)('a restart over %s', (_, make) => {
+const RESTARTS: readonly (readonly [string, FastModelOptions])[] = [
+  ['line by line', { input: 100 }],
+  ['in one piece', {}],
+  ['of which no line is known', { knows: () => false }],
+  ['of which every other line is known', { knows: (line) => line.length % 2 === 0 }],
+  ['that move', { moves: true, input: 150 }],
+  ['smaller than a line', { input: 20 }],
+]
+
+describe.each(IMPLEMENTATIONS)('a restart over %s', (_, make, { heeds }) => {
   const state = async (directory: string, makeState: EngineSetup['makeState']) => {
     return await seen(directory, 'FULL_SYNC\nA.GET(a)\nB.GET(z)', { flush: false, makeState })
   }
 
-  test.each([
-    ['line by line', { input: 100 }],
-    ['in one piece', {}],
-    ['of which no line is known', { knows: () => false }],
-    ['of which every other line is known', { knows: (line: string) => line.length % 2 === 0 }],
-    ['that move', { moves: true, input: 150 }],
-    ['smaller than a line', { input: 20 }],
-  ])('reads back what the model reads back: %s', async (_what, fast) => {
+  const ways = RESTARTS.filter(([, fast]) => heeds || isEmpty(fast))
+
+  test.each(ways)('reads back what the model reads back: %s', async (_what, fast) => {
     const lent = new Lent()
     const results = []
     for (const makeState of [(limits: ModelLimits) => new ModelState(limits), make(fast, lent)]) {

@@ -41,7 +41,7 @@ export function bearsFaults(name: string, start: () => Promise<Subject>, { misfi
 
     beforeAll(async () => {
       subject = await start()
-      product = new Product(await Workspace.create(), subject.secrets)
+      product = new Product(await Workspace.create({ warm: true }), subject.secrets)
     })
     afterAll(async () => {
       await subject?.server.close()

@@ -1,13 +1,30 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
+/** Files that take minutes: one of them that begins late leaves the other processors with nothing to do at the end. */
+const LONG = [
+  'connectors/hive.test.ts',
+  'proof/simulation.test.ts',
+  'proof/hostile-hive.test.ts',
+  'kernel/differential-release.test.ts',
+  'faults/hive.test.ts',
+  'connectors/hive-outages.test.ts',
+  'proof/network-hive.test.ts',
+  'proof/commands.test.ts',
+]
 /** Tests that mostly wait for a server. */
-const WAITING = /test\/(?:connectors\/(?:hive|mongodb)[^/]*|end-to-end\/[^/]*)\.test\.ts$/
+const WAITING =
+  /test\/(?:connectors\/(?:hive|mongodb)[^/]*|(?:end-to-end|faults)\/[^/]*|proof\/(?:network|hostile|load)-[^/]*)\.test\.ts$/
 
-/** The order of test files: those that mostly wait first, so that others work meanwhile; then vitest's own. */
+/** The order of test files: the longest, then those that mostly wait, so that others work meanwhile; then vitest's own. */
 export class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    const waits = (file: TestSpecification) => WAITING.test(file.moduleId)
-    return [...sorted.filter(waits), ...sorted.filter((file) => !waits(file))]
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const long = LONG.findIndex((name) => moduleId.endsWith(`/test/${name}`))
+      if (long !== -1) return long
+      return WAITING.test(moduleId) ? LONG.length : LONG.length + 1
+    }
+    // It is stable: of one rank, vitest's order stays.
+    return sorted.sort((a, b) => rank(a) - rank(b))
   }
 }

@@ -9,14 +9,15 @@ const REPORT_MS = 10_000
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
 
 /**
- * Fills a directory with what a server needs: `jars/`, `classes/` (Serve), `home/` (the metastore's SQL scripts, where
- * Hive looks for them) and `metastore_db/`, an initialised metastore to begin with.
+ * Fills a directory with what a server needs: `jars/`, `tez.jar`, which goes before them, `classes/` (Serve), `home/` (the
+ * metastore's SQL scripts, where Hive looks for them) and `metastore_db/`, an initialised metastore to begin with.
  */
 export async function build(directory, report) {
   const work = join(directory, 'work')
   mkdirSync(work)
   await fetchJars(directory, work, report)
   await unpackScripts(directory, work)
+  await cutTezOut(directory, work)
   const classPath = `${RECIPE}:${join(directory, 'jars')}/*`
   const compile = ['--release', '17', '-cp', classPath, '-d', join(directory, 'classes'), join(RECIPE, 'Serve.java')]
   await step('javac', javaProgram('javac'), compile)
@@ -58,6 +59,20 @@ async function unpackScripts(directory, work) {
   mkdirSync(scripts, { recursive: true })
   renameSync(join(work, root, 'metastore-server/src/main/sql/derby'), join(scripts, 'derby'))
   rmSync(join(jars, archive))
+}
+
+/**
+ * Each session that runs a task copies the jar of Hive's Tez classes to where Tez would fetch it, twice: 80 MB, of which
+ * Tez in our own process needs nothing. So those classes are in a small one.
+ */
+async function cutTezOut(directory, work) {
+  const jars = join(directory, 'jars')
+  const whole = readdirSync(jars).find((name) => name.startsWith('hive-exec-'))
+  if (whole === undefined) throw new ServiceError("Maven didn't bring hive-exec")
+  const jar = javaProgram('jar')
+  const classes = 'org/apache/hadoop/hive/ql/exec/tez'
+  await step('jar', jar, ['--extract', '--file', join(jars, whole), classes], { cwd: work })
+  await step('jar', jar, ['--create', '--file', join(directory, 'tez.jar'), '-C', work, classes])
 }
 
 async function initialise(directory, work, classPath) {

@@ -10,7 +10,7 @@ export function strangerCases(world: World): void {
     const ways = Object.entries(wrong)
     await Promise.all(
       ways.map(async ([what, { options, codes }]) => {
-        const at = await product.install(options, { retry: 1 })
+        const at = await product.install(options, { retry: 1, beside: true })
         const ended = await at.run('REAL.SET((s1,c),A)\nREAL.SYNC\n')
         expect(ended.status, `${what}: ${ended.err}`).toBe(3)
         expectTold(ended, 3, codes)
