@@ -133,7 +133,14 @@ export default defineConfig(
   { files: ['src/kernel/assembly/*.ts'], rules: assembly },
   { files: ['src/cli/**/*.ts'], rules: { 'no-console': 'off' } },
   {
-    files: ['test/**/*.ts', 'bench/**/*.{ts,mjs}', 'scripts/**/*.mjs', 'bin/**/*.js', 'examples/**/*.ts'],
+    files: [
+      'test/**/*.ts',
+      'bench/**/*.{ts,mjs}',
+      'proof/**/*.mjs',
+      'scripts/**/*.mjs',
+      'bin/**/*.js',
+      'examples/**/*.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {

@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url'
 /** The checkout's own directory. */
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** Runs a program to its end: `{ status, output, seconds }`, its output shown as it comes (`show`) or gathered. */
-export async function run(program, args, { show = false, env = process.env } = {}) {
+/**
+ * Runs a program to its end: `{ status, output, seconds }`, its output shown as it comes (`show`) or gathered. Where
+ * `signal` is aborted it is interrupted.
+ */
+export async function run(program, args, { show = false, env = process.env, signal } = {}) {
   const started = performance.now()
   const child = spawn(program, args, {
     cwd: ROOT,
@@ -13,6 +16,8 @@ export async function run(program, args, { show = false, env = process.env } = {
     stdio: show ? 'inherit' : ['ignore', 'pipe', 'pipe'],
     shell: program === 'npm' && process.platform === 'win32',
   })
+  const interrupt = () => child.kill('SIGINT')
+  signal?.addEventListener('abort', interrupt)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text) => {
@@ -24,8 +29,9 @@ export async function run(program, args, { show = false, env = process.env } = {
       output += `${error.message}\n`
       resolve(127)
     })
-    child.once('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 128)))
+    child.once('close', (code, end) => resolve(code ?? (end === 'SIGINT' ? 130 : 128)))
   })
+  signal?.removeEventListener('abort', interrupt)
   return { status, output, seconds: (performance.now() - started) / 1000 }
 }
 

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import { failureText, runSessions, type Options } from './differential.ts'
 import { free } from './differential/free.ts'
 import { WRONG } from './differential/wrong.ts'
-import { prove } from './proof.ts'
 import { SUBJECTS, type Subject } from './subjects.ts'
 
 /** Half a million operations take about a minute. */
@@ -39,22 +38,4 @@ describe('the kernel does what the model does', () => {
     },
     TIME_LIMIT,
   )
-})
-
-describe('proof:kernel', () => {
-  test('tells how far it came, and ends with 0 where nothing differs', () => {
-    const said: string[] = []
-    expect(prove(['--operations', '3000', '--seed', '7'], (text) => said.push(text))).toBe(0)
-    expect(said.at(-1)).toMatch(/^3000 operations in [\d.]+ s from seed 7: no difference$/)
-  })
-
-  test('ends with 2 for options that it does not know', () => {
-    for (const args of [
-      ['--second', '1'],
-      ['--operations', 'many'],
-      ['--subject', 'none'],
-    ]) {
-      expect(prove(args, () => undefined)).toBe(2)
-    }
-  })
 })

@@ -10,10 +10,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-import { ROOT, say } from './run.mjs'
-import { setUpOrExit } from './setup.mjs'
+import { ROOT } from '../scripts/run.mjs'
+import { spread } from './spread.mjs'
 
 /** The differential test and what it takes from other tests; they import the product from `src`. */
 const MACHINE = ['test/kernel', 'test/core']
@@ -23,7 +23,7 @@ const MACHINE = ['test/kernel', 'test/core']
  * that what is proved is what ships.
  */
 function compileMachine() {
-  const target = realpathSync(mkdtempSync(join(tmpdir(), 'merganser-proof-')))
+  const target = realpathSync(mkdtempSync(join(tmpdir(), 'merganser-proof-kernel-')))
   writeFileSync(join(target, 'package.json'), '{"type":"module"}')
   symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'), 'junction')
   for (const name of ['src', 'dist']) symlinkSync(join(ROOT, 'dist'), join(target, name), 'junction')
@@ -46,13 +46,12 @@ function compileMachine() {
   return target
 }
 
-/** `npm run proof:kernel [-- options]`: sets up where needed, then runs; exit status 1 where the two differ. */
-process.chdir(ROOT)
-await setUpOrExit()
-const machine = compileMachine()
-try {
-  const { prove } = await import(pathToFileURL(join(machine, 'test/kernel/proof.js')).href)
-  process.exitCode = prove(process.argv.slice(2), say)
-} finally {
-  rmSync(machine, { recursive: true, force: true })
+/** Random operations on the kernel and on the model, seed after seed. Options and result as of `spread`. */
+export async function proveKernel(options) {
+  const machine = compileMachine()
+  try {
+    return await spread(fileURLToPath(new URL('kernel-worker.mjs', import.meta.url)), [machine], options)
+  } finally {
+    rmSync(machine, { recursive: true, force: true })
+  }
 }
