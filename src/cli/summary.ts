@@ -199,7 +199,7 @@ function verdict({ colors, interrupted }: Shell, report: Report, options: Summar
 
 function notMerged(replicas: readonly ReplicaReport[]): string {
   const { name, behind } = replicas.find((replica) => replica.behind.length > 0)!
-  return `${name} lacks changes of ${behind.join(', ')} from earlier runs; FULL_SYNC brings them together`
+  return `${name} has not merged all that earlier runs left in ${behind.join(', ')}; FULL_SYNC brings them together`
 }
 
 function differ(replicas: readonly ReplicaReport[]): boolean {

@@ -9,7 +9,7 @@ import type { Catalog } from '../script/catalog.ts'
 import type { SessionEvents } from './events.ts'
 import type { Flusher } from './flusher.ts'
 import type { Journal } from './journal.ts'
-import type { PositionKeeper } from './position-keeper.ts'
+import type { PositionKeeper, Unmerged } from './position-keeper.ts'
 import type { Reads } from './reads.ts'
 import type { Counts, ListedConflict } from './report.ts'
 import type { Sequencer } from './sequencer.ts'
@@ -33,8 +33,6 @@ export interface Replica {
   readonly capabilities: Capabilities
   readonly lane: Lane
   readonly flusher: Flusher
-  /** Records in its oplog when the session opened. */
-  readonly found: number
   /** Whether its database is known to hold nothing yet. */
   readonly absent: () => Promise<boolean>
 }
@@ -52,6 +50,8 @@ export interface EngineContext {
   readonly log: SessionLog
   readonly keeper: PositionKeeper
   readonly counts: Counts
+  /** What earlier sessions have left to be merged. */
+  readonly unmerged: readonly Unmerged[]
   readonly conflicts: ListedConflict[]
   /** Foreign values that were reported: a row may be met many times. */
   readonly foreign: Set<string>

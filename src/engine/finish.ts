@@ -126,10 +126,12 @@ function isConverged(replicas: readonly ReplicaReport[], flushes: boolean): bool
 }
 
 /** Digests cover what this session has met; what it only read back from a log may be new to others. */
-function behind({ replicas, keeper, state }: EngineContext, into: ReplicaId): string[] {
-  return replicas
-    .filter(({ id, found }) => id !== into && keeper.seen(into, id) < found && state.changed(id, keeper.seen(into, id)))
-    .map(({ name }) => name)
+function behind({ replicas, keeper, unmerged, counts }: EngineContext, replica: ReplicaId): string[] {
+  // A FULL_SYNC has walked all of it, even where nothing was left to be taken, and so no position moved.
+  if (counts.statements.fullSync > 0) return []
+  return unmerged
+    .filter(({ into, from, upTo }) => into === replica && keeper.seen(into, from) < upTo)
+    .map(({ from }) => replicas[from]!.name)
 }
 
 function exitStatus(context: EngineContext, replicas: readonly ReplicaReport[]): ExitStatus {

@@ -23,6 +23,24 @@ export interface KeptReplica {
   readonly position: ReplicaPosition | undefined
 }
 
+/** The last record of a log that is a change, which one behind `seen` is: after it there are only GETs. */
+function lastChange(state: Pick<ReplicaState, 'changed' | 'records'>, of: ReplicaId, seen: number): number {
+  let [least, most] = [seen + 1, state.records(of)]
+  while (least < most) {
+    const middle = Math.floor((least + most) / 2)
+    if (state.changed(of, middle)) least = middle + 1
+    else most = middle
+  }
+  return most
+}
+
+/** `into` lacks changes among the first `upTo` records of `from`'s log. */
+export interface Unmerged {
+  readonly into: ReplicaId
+  readonly from: ReplicaId
+  readonly upTo: number
+}
+
 const nameOf = (table: string, key: string) => `${table} ${key}`
 
 /**
@@ -75,6 +93,15 @@ export class PositionKeeper {
   /** Who has seen every change of a replica so far. */
   knowing(of: ReplicaId, state: Pick<ReplicaState, 'changed'>): ReplicaId[] {
     return [...this.#replicas.keys()].filter((other) => other !== of && !state.changed(of, this.seen(other, of)))
+  }
+
+  /** What is still to be merged. */
+  unmerged(state: Pick<ReplicaState, 'changed' | 'records'>): Unmerged[] {
+    return this.#seen.flatMap((row, into) =>
+      row.flatMap((seen, from) =>
+        into !== from && state.changed(from, seen) ? [{ into, from, upTo: lastChange(state, from, seen) }] : [],
+      ),
+    )
   }
 
   /**

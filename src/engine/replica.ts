@@ -60,7 +60,7 @@ export function makeReplica(
   )
   const absent = () => connector.absent?.(options, directory) ?? Promise.resolve(false)
   const { capabilities, type } = connector
-  return { id, name, type, capabilities, lane, flusher, found: log.report.records, absent }
+  return { id, name, type, capabilities, lane, flusher, absent }
 }
 
 /** The path of a replica's live oplog. */

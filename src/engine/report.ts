@@ -67,7 +67,7 @@ export interface ReplicaReport extends ReplicaCounts {
   readonly oplog: string | undefined
   /** Rows that wait for its database. */
   readonly pending: number
-  /** Those whose oplogs hold changes of earlier sessions that it hasn't merged yet. */
+  /** Those whose oplogs hold changes of earlier sessions that it isn't known to have merged. */
   readonly behind: readonly string[]
   /** Of the rows that this session knows, per table; undefined where the database couldn't be asked. */
   readonly digests: Readonly<Record<string, Digest>> | undefined

@@ -154,6 +154,7 @@ export class Session {
       log: this.#log,
       keeper,
       counts: new Counts(setup.replicas.length),
+      unmerged: keeper.unmerged(state),
       conflicts: [],
       foreign: new Set(),
       events,
