@@ -200,6 +200,7 @@ export class Driver {
       history: this.#history,
       databases: this.#databases(),
       logs,
+      bases: this.#bases,
       rows: plan.replicas.map((_, replica) => this.#logs.rows(replica)),
       matchings: this.#history.match(logs, this.#from),
       positions: recorded,

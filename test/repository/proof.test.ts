@@ -47,7 +47,7 @@ test('a run keeps its seeds and what it met, and no path of the machine', async 
   const results = JSON.parse(text) as object
   expect(results).toMatchObject({ parts: { kernel: part, simulation: part } })
   expect(document(results)).toMatch(/^2 seeds, 7 to 8, of 1,000 statements/m)
-})
+}, 600_000)
 
 test('what a seed finds is told with the seed, and ends the run; a process that dies is found, too', async () => {
   const worker = (name: string, body: string) => {

@@ -36,7 +36,9 @@ export interface Between {
   readonly databases: readonly SimulatedDatabase[]
   /** Per replica, the records of its log. */
   readonly logs: readonly (readonly LogRecord[])[]
-  /** The same, joined into rows. */
+  /** What each replica's database held before its log began. */
+  readonly bases: readonly PlainRows[]
+  /** The logs, joined into rows. */
   readonly rows: readonly PlainRows[]
   /** What the logs hold of what the session before was asked to do. */
   readonly matchings: readonly Matching[]
