@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Files that take minutes: one of them that begins late leaves the other processors with nothing to do at the end. */
 const LONG = [
   'connectors/hive.test.ts',
-  'proof/simulation.test.ts',
+  'proof/worlds.test.ts',
   'proof/hostile-hive.test.ts',
   'kernel/differential-release.test.ts',
   'faults/hive.test.ts',

@@ -1,7 +1,10 @@
 import { violated, type Checker, type Lanes } from './checker.ts'
 
-/** Microseconds of virtual time that a lane may take for its first step, however busy the others are. */
-const LONGEST = 60_000_000
+/**
+ * Microseconds of virtual time that a lane may take for its first step, however busy the others are. A merge that has to
+ * ask another database holds it up for as long as that one is away: a minute, and the retries that follow.
+ */
+const LONGEST = 150_000_000
 /** Microseconds after which a result that isn't there holds others up: no record after it is durable, and none is flushed. */
 const HELD_UP = 1_000_000
 
