@@ -58,7 +58,7 @@ export class DurableLog implements SessionLog {
   }
 
   get settled(): boolean {
-    return this.#group.unsyncedBytes === 0
+    return this.#group.failure === undefined && this.#group.unsyncedBytes === 0
   }
 
   get full(): boolean {
