@@ -5,6 +5,7 @@ import { runScript } from '../engine/run-script.ts'
 import { openSession, type Session } from '../engine/session.ts'
 import type { EngineSetup } from '../engine/setup.ts'
 import { Catalog } from '../script/catalog.ts'
+import { flipBit, type FlippedBit } from './bit-flip.ts'
 import { violated, type Between, type Checker, type Lanes, type RecordedPosition } from './checkers/checker.ts'
 import { strikeWorld } from './faults.ts'
 import type { History } from './history.ts'
@@ -14,6 +15,7 @@ import { LogReader } from './logs.ts'
 import { OperationReader, type Operation } from './operations.ts'
 import { SimulatedProcess } from './process.ts'
 import { Reference } from './reference.ts'
+import { DAMAGE, DATABASE_ERRORS, DISK_ERRORS } from './refusals.ts'
 import { PlainRows } from './rows.ts'
 import type { Chance } from './seeds.ts'
 import { setupOf } from './setup.ts'
@@ -46,7 +48,7 @@ export class Driver {
   /** Records of each log when the last session opened. */
   #from: number[]
   #reference: Reference | undefined
-  #flipped: { readonly path: string; readonly undo: () => void } | undefined
+  #flipped: FlippedBit | undefined
   #refusals = 0
   #intruder: SimulatedProcess | undefined
   #session: Session | undefined
@@ -335,7 +337,7 @@ export class Driver {
         break
       case 'flip':
         this.#crash(process, false)
-        this.#flip()
+        this.#flipped = flipBit(world, this.#chance)
         // A dead process does nothing more.
         await new Promise(() => undefined)
         break
@@ -357,33 +359,6 @@ export class Driver {
     world.inject(power ? 'power loss' : 'kill')
     process.kill()
     if (power) world.names.lose(this.#chance)
-  }
-
-  /** One bit of a file that recovery relies on is another one. */
-  #flip(): void {
-    const { names } = this.#world
-    const paths = names.paths().filter((path) => /\/(?:oplogs\.[a-z]+(?:\.\d+)?|positions)$/.test(path))
-    if (paths.length === 0) return
-    const path = this.#chance.pick(paths)
-    const content = names.get(path)!
-    if (content.bytes.length === 0) return
-    const before = content.bytes
-    const after = Buffer.from(before)
-    // A batch that nothing follows can't be told from a torn one: damage of the last one is a tail that is set aside.
-    const last = before.lastIndexOf('\n# seal ')
-    const sealed = path.endsWith('/positions') ? before.length : before.lastIndexOf('\n# seal ', last - 1)
-    if (sealed <= 0) return
-    const at = this.#chance.below(sealed)
-    after[at] = after[at]! ^ (1 << this.#chance.below(8))
-    content.bytes = after
-    const undo = () => {
-      // Recovery may have cut it, or the session have written more.
-      const now = Buffer.from(content.bytes)
-      if (now.length > at && now[at] === after[at]) now[at] = before[at]!
-      content.bytes = now
-    }
-    this.#flipped = { path, undo }
-    this.#world.inject('bit flipped')
   }
 
   /** Whoever is refused because of a damaged file puts it back from a backup. */
@@ -502,12 +477,3 @@ export class Driver {
     if (!explained) throw error
   }
 }
-
-const DATABASE_ERRORS: ReadonlySet<string> = new Set([
-  'DATABASE_UNREACHABLE',
-  'DATABASE_LOCKED',
-  'CONNECTION_LOST',
-  'TIME_LIMIT',
-])
-const DISK_ERRORS: ReadonlySet<string> = new Set(['STATE_FULL', 'STATE_UNUSABLE'])
-const DAMAGE: ReadonlySet<string> = new Set(['OPLOG_DAMAGED', 'OPLOG_MISSING', 'STATE_FORMAT'])

@@ -5,7 +5,7 @@ import { SimulatedDatabase, type RowWatch } from './database.ts'
 import { Names } from './files.ts'
 import { Link } from './link.ts'
 import type { Server } from './connector.ts'
-import { MANY_ROWS, type Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import { Schedule, type Life } from './schedule.ts'
 import { Seeds, type Chance } from './seeds.ts'
 import { Trace } from './trace.ts'
@@ -22,7 +22,7 @@ export const STATE = '/state'
 export const BEFORE = 'BEFORE'
 
 /** What a database of the simulation can hold: everything, but for a picky one. */
-function capabilities(picky: boolean, batchRows = MANY_ROWS): Capabilities {
+function capabilities(picky: boolean, batchRows: number): Capabilities {
   return {
     batch: { rows: batchRows, bytes: 16 * 1024 * 1024 },
     nulInText: !picky,

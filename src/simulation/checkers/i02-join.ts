@@ -1,15 +1,16 @@
 import { rowName, violated, type Checker } from './checker.ts'
+import { NewRecords } from './new-records.ts'
 
 /** A stamp stands for one value of a column wherever it is met: merges carry stamps and change nothing. */
 export function keepsStamps(): Checker {
   const values = new Map<string, string>()
-  const read: number[] = []
+  const fresh = new NewRecords()
   return {
     invariant: 'I2',
     says: 'a merge keeps the original stamps: one stamp, one value',
     between({ plan, logs }) {
       for (const [replica, records] of logs.entries()) {
-        for (const record of records.slice(Math.min(read[replica] ?? 0, records.length))) {
+        for (const record of fresh.of(replica, records)) {
           const { op, table, key, stamp, cells } = record
           if (op === 'get') continue
           const written =
@@ -22,7 +23,7 @@ export function keepsStamps(): Checker {
             violated('I2', `${rowName(plan, table, key)} has two values under ${stamp}: ${known} and ${value!}`)
           }
         }
-        read[replica] = records.length
+        fresh.read(replica, records)
       }
     },
   }

@@ -1,6 +1,7 @@
 import type { LogRecord } from '../logs.ts'
 import { EARLIEST } from '../world.ts'
 import { violated, type Checker } from './checker.ts'
+import { NewRecords } from './new-records.ts'
 
 const timeOf = (stamp: string) => stamp.slice(0, 30)
 
@@ -38,21 +39,17 @@ export function risingStamps(): Checker {
 /** Stamps that stood in any log when a session opened: a merge may bring a replica's own back to it. */
 class Met {
   readonly #stamps = new Set<string>()
-  readonly #read: number[] = []
+  readonly #fresh = new NewRecords()
 
   /** Records of a log since then, under stamps that no log had. */
   news(replica: number, records: readonly LogRecord[]): LogRecord[] {
-    return this.#since(replica, records).filter(({ stamp }) => !this.#stamps.has(stamp))
+    return this.#fresh.of(replica, records).filter(({ stamp }) => !this.#stamps.has(stamp))
   }
 
   add(logs: readonly (readonly LogRecord[])[]): void {
     for (const [replica, records] of logs.entries()) {
-      for (const { stamp } of this.#since(replica, records)) this.#stamps.add(stamp)
-      this.#read[replica] = records.length
+      for (const { stamp } of this.#fresh.of(replica, records)) this.#stamps.add(stamp)
+      this.#fresh.read(replica, records)
     }
-  }
-
-  #since(replica: number, records: readonly LogRecord[]): readonly LogRecord[] {
-    return records.slice(Math.min(this.#read[replica] ?? 0, records.length))
   }
 }

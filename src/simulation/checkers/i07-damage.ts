@@ -1,16 +1,8 @@
+import { DAMAGE, DATABASE_ERRORS, DISK_ERRORS } from '../refusals.ts'
 import { violated, type Checker } from './checker.ts'
 
-const DAMAGE: ReadonlySet<string> = new Set(['OPLOG_DAMAGED', 'OPLOG_MISSING', 'STATE_FORMAT'])
 /** What else may keep a session from being opened: databases that are away, the disk, another owner. */
-const OTHERWISE: ReadonlySet<string> = new Set([
-  'DATABASE_UNREACHABLE',
-  'DATABASE_LOCKED',
-  'CONNECTION_LOST',
-  'TIME_LIMIT',
-  'STATE_FULL',
-  'STATE_UNUSABLE',
-  'STATE_LOCKED',
-])
+const OTHERWISE: ReadonlySet<string> = new Set([...DATABASE_ERRORS, ...DISK_ERRORS, 'STATE_LOCKED'])
 
 /** A state directory is refused where it was damaged, and never otherwise. */
 export function damageIsTold(): Checker {
