@@ -34,6 +34,17 @@ export interface StoreOptions {
   readonly release: () => Promise<void>
 }
 
+/** What `open` found and took. */
+interface Sessions {
+  /** Undefined where it was opened for reading. */
+  readonly writer: Session | undefined
+  readonly reader: Promise<Session>
+  readonly meta: StoreMeta | undefined
+  readonly token: string
+  /** Of the session that opens it, as in `Owner`. */
+  readonly name?: string | undefined
+}
+
 /**
  * One replica in a PostgreSQL database. Writes go over the connection that holds the owner's lock, and large ones over
  * further ones beside it; reads over another, so that they wait for no flush; a scan or digest has its own. When one of
@@ -58,20 +69,14 @@ export class PostgresStore implements ReplicaStore {
   readonly #statements = new Map<string, TableStatements>()
   #closing: Promise<void> | undefined
 
-  private constructor(
-    config: SessionConfig,
-    capabilities: Capabilities,
-    sessions: { writer: Session | undefined; reader: Promise<Session>; meta: StoreMeta | undefined; token: string },
-    sessionName: string | undefined,
-    options: StoreOptions,
-  ) {
+  private constructor(config: SessionConfig, capabilities: Capabilities, sessions: Sessions, options: StoreOptions) {
     this.#config = config
     this.#capabilities = capabilities
     this.#writer = sessions.writer
     this.#reader = sessions.reader
     this.meta = sessions.meta
     this.#token = sessions.token
-    this.#sessionName = sessionName
+    this.#sessionName = sessions.name
     this.#mostHelpers = (options.connections ?? 1) - 1
     this.#release = options.release
   }
@@ -91,13 +96,7 @@ export class PostgresStore implements ReplicaStore {
       if (context.access === 'read') {
         const meta = await readMeta(session)
         const reader = Promise.resolve(session)
-        return new PostgresStore(
-          config,
-          capabilities,
-          { writer: undefined, reader, meta, token: '' },
-          undefined,
-          options,
-        )
+        return new PostgresStore(config, capabilities, { writer: undefined, reader, meta, token: '' }, options)
       }
       if (context.owner === undefined) throw new MerganserError('BUG', 'a store is opened for writing without an owner')
       const token = randomUUID()
@@ -111,13 +110,8 @@ export class PostgresStore implements ReplicaStore {
       const reader = Session.connect(config)
       // Whoever reads first meets the error; until then it isn't an unhandled one.
       reader.catch(() => undefined)
-      return new PostgresStore(
-        config,
-        capabilities,
-        { writer: session, reader, meta, token },
-        context.owner.session,
-        options,
-      )
+      const sessions = { writer: session, reader, meta, token, name: context.owner.session }
+      return new PostgresStore(config, capabilities, sessions, options)
     } catch (error) {
       await session.close()
       context.signal?.throwIfAborted()

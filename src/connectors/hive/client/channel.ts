@@ -20,6 +20,9 @@ export class ChannelError extends Error {
   }
 }
 
+/** A longer answer, or part of one, is none: the bytes are of something else. */
+export const LONGEST_ANSWER = 1 << 30
+
 /** Carries whole messages to a server and its answers back, in order. */
 export interface Channel {
   readonly lost: boolean

@@ -1,12 +1,10 @@
 import { Agent as PlainAgent, request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
-import { ChannelError, channelError, type Channel } from './channel.ts'
+import { ChannelError, channelError, LONGEST_ANSWER, type Channel } from './channel.ts'
 import type { HiveConfig } from './config.ts'
 import { tlsOptions } from './tls.ts'
 
 const CONNECTIONS = 2
-/** As of other channels. */
-const LONGEST = 1 << 30
 
 /** Sends each message as an HTTP request, with the cookies that the server gave. Nothing is sent yet. */
 export async function openHttpChannel(config: HiveConfig): Promise<Channel> {
@@ -71,7 +69,7 @@ class HttpChannel implements Channel {
         response.on('data', (chunk: Buffer) => {
           chunks.push(chunk)
           length += chunk.length
-          if (length > LONGEST) request.destroy(new ChannelError('foreign', 'the answer has no end'))
+          if (length > LONGEST_ANSWER) request.destroy(new ChannelError('foreign', 'the answer has no end'))
         })
         response.on('error', reject)
         response.on('end', () => {

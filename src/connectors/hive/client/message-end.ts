@@ -1,4 +1,4 @@
-import { ChannelError } from './channel.ts'
+import { ChannelError, LONGEST_ANSWER } from './channel.ts'
 
 const VERSION = 0x8001
 const FIXED: Readonly<Record<number, number>> = { 2: 1, 3: 1, 4: 8, 6: 2, 8: 4, 10: 8 }
@@ -7,8 +7,6 @@ const STRUCT = 12
 const MAP = 13
 const SET = 14
 const LIST = 15
-/** A longer part of an answer is none: the bytes are of something else. */
-const LONGEST = 1 << 30
 const DEEPEST = 64
 
 /** A struct, or so many values that are left of a list (one type) or of a map (two in turn). */
@@ -102,7 +100,7 @@ export class MessageEnd {
 
 function length(bytes: Buffer, at: number): number {
   const found = bytes.readInt32BE(at)
-  if (found < 0 || found > LONGEST) throw notThrift()
+  if (found < 0 || found > LONGEST_ANSWER) throw notThrift()
   return found
 }
 

@@ -1,6 +1,6 @@
 import { connect as connectPlain, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { ChannelError, channelError, type Channel } from './channel.ts'
+import { ChannelError, channelError, LONGEST_ANSWER, type Channel } from './channel.ts'
 import type { HiveConfig } from './config.ts'
 import { MessageEnd } from './message-end.ts'
 import { saslAnswer, saslHello } from './sasl.ts'
@@ -10,8 +10,6 @@ interface Waiting {
   resolve(answer: Buffer): void
   reject(error: ChannelError): void
 }
-
-const LONGEST_FRAME = 1 << 30
 
 /** Opens a socket, makes TLS of it and signs in, as the configuration says. Rejects with a ChannelError. */
 export async function openSocketChannel(config: HiveConfig, milliseconds: number): Promise<Channel> {
@@ -165,7 +163,7 @@ class SocketChannel implements Channel {
     if (this.framed) {
       if (bytes.length < 4) return undefined
       const length = bytes.readUInt32BE(0)
-      if (length > LONGEST_FRAME) throw new ChannelError('foreign', 'the answer has no length')
+      if (length > LONGEST_ANSWER) throw new ChannelError('foreign', 'the answer has no length')
       return bytes.length < 4 + length ? undefined : this.take(4, 4 + length)
     }
     const length = this.end.find(bytes)
