@@ -15,6 +15,8 @@ import { proofFiles, proveTests, testsByInvariant } from './tests.mjs'
 const own = (name) => fileURLToPath(new URL(name, import.meta.url))
 const LATEST = own('results/latest.json')
 const CORPUS = join(ROOT, 'simulation', 'corpus')
+/** The proof that is the simulation as a test. */
+const WORLDS = 'worlds'
 /** Of the time, for the kernel; and seconds that a part has at least, however long others took. */
 const KERNELS = 0.1
 const LEAST = 10
@@ -29,8 +31,10 @@ for (const name of ['SIGINT', 'SIGTERM']) {
 
 /** The parts by name: each gives its results, with `failures` of `{ name, seed?, message, again? }`. */
 const RUN = {
-  async tests({ proofs, ...options }) {
+  async tests({ proofs, parts, ...options }) {
     const files = proofFiles()
+    // The simulation has a part of its own, with the same seeds.
+    if (proofs.length === 0 && parts.includes('simulation')) files.delete(WORLDS)
     const chosen = proofs.length === 0 ? [...files.values()] : proofs.map((name) => files.get(name))
     // Started once, for the run and for the names of tests.
     const wanted = proofs.length === 0 ? SERVICES : neededServers(chosen.map((file) => join(ROOT, file)))

@@ -1,37 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { joinStamped } from '../../src/core/batch.ts'
-import {
-  compareValues,
-  exists,
-  joinRows,
-  laterRegister,
-  normalRow,
-  sameRow,
-  type Register,
-  type Row,
-} from '../../src/core/row.ts'
+import { compareValues, exists, joinRows, laterRegister, normalRow, sameRow, type Row } from '../../src/core/row.ts'
 import { rowOfStamped, stampedOfRow, withoutForeign } from '../../src/core/stamped.ts'
-import { compareStamps, type Stamp } from '../../src/core/stamp.ts'
+import { compareStamps } from '../../src/core/stamp.ts'
 import { ensure, forAll, type Draws } from './random.ts'
-
-const VALUES = ['x', 'y', '', '\uffff', '\u{10000}', null]
-
-/** Few distinct stamps, so that they tie. */
-function stamp(draws: Draws): Stamp {
-  return { time: BigInt(1 + draws.below(3)), origin: draws.of(['A', 'B']) }
-}
-
-function register(draws: Draws): Register | undefined {
-  return draws.below(4) === 0 ? undefined : { value: draws.of(VALUES), stamp: stamp(draws) }
-}
-
-function row(draws: Draws): Row {
-  return normalRow([register(draws), register(draws)], draws.below(3) === 0 ? stamp(draws) : undefined)
-}
+import { drawRegister, drawRow, drawStamp } from './rows.ts'
 
 /** One value for each stamp and column, as where no log was lost. */
 function untwinned(draws: Draws): Row {
-  const { registers, tombstone } = row(draws)
+  const { registers, tombstone } = drawRow(draws)
   return {
     registers: registers.map((one, c) =>
       one === undefined ? one : { ...one, value: `${String(one.stamp.time)}${one.stamp.origin}${String(c)}` },
@@ -43,7 +20,7 @@ function untwinned(draws: Draws): Row {
 describe('rows and their join', () => {
   test('I2: the join is commutative, associative and idempotent, ties included', () => {
     forAll(120_000, (draws) => {
-      const [a, b, c] = [row(draws), row(draws), row(draws)]
+      const [a, b, c] = [drawRow(draws), drawRow(draws), drawRow(draws)]
       const joined = joinRows(a, b)
       ensure(sameRow(joined, joinRows(b, a)), a, b)
       ensure(sameRow(joinRows(joined, c), joinRows(a, joinRows(b, c))), a, b, c)
@@ -53,7 +30,7 @@ describe('rows and their join', () => {
 
   test('a join is in normal form, and the normal form has a normal form of its own', () => {
     forAll(50_000, (draws) => {
-      const joined = joinRows(row(draws), row(draws))
+      const joined = joinRows(drawRow(draws), drawRow(draws))
       ensure(sameRow(normalRow(joined.registers, joined.tombstone), joined), joined)
       const { tombstone, registers } = joined
       ensure(tombstone === undefined || registers.includes(undefined), joined)
@@ -66,8 +43,8 @@ describe('rows and their join', () => {
   test('dropping by normal form loses nothing: joining first and dropping at the end is the same', () => {
     forAll(50_000, (draws) => {
       const raw = [0, 1, 2].map(() => ({
-        registers: [register(draws), register(draws)],
-        tombstone: draws.below(2) === 0 ? stamp(draws) : undefined,
+        registers: [drawRegister(draws), drawRegister(draws)],
+        tombstone: draws.below(2) === 0 ? drawStamp(draws) : undefined,
       }))
       const stepwise = raw.map((one) => normalRow(one.registers, one.tombstone)).reduce(joinRows)
       const registers = [0, 1].map((c) => raw.map((one) => one.registers[c]).reduce(laterRegister))
@@ -81,7 +58,7 @@ describe('rows and their join', () => {
 
   test('I1: registers have one total order: stamp, then the bytes of the value, null least', () => {
     forAll(100_000, (draws) => {
-      const [a, b, c] = [register(draws), register(draws), register(draws)]
+      const [a, b, c] = [drawRegister(draws), drawRegister(draws), drawRegister(draws)]
       const later = laterRegister(a, b)
       ensure(later === a || later === b, a, b)
       const swapped = laterRegister(b, a)
@@ -122,7 +99,7 @@ describe('rows and their join', () => {
       const joined = joinStamped(a, b!)
       ensure(text(joined) === text(joinStamped(b, a!)), a, b)
       ensure(text(joinStamped(joined, c!)) === text(joinStamped(a, joinStamped(b, c!))), a, b, c)
-      const twin = stampedOfRow(['k'], row(draws))
+      const twin = stampedOfRow(['k'], drawRow(draws))
       const once = joinStamped(a, twin)
       ensure(text(joinStamped(once, twin)) === text(once), a, twin)
     })

@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, realpath, symlink, writeFi
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import ts from 'typescript'
+import { transpiled } from '../support/transpiled.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -27,16 +27,8 @@ export async function compileAll(more: Readonly<Record<string, string>> = {}): P
 }
 
 async function write(path: string, text: string): Promise<void> {
-  const { outputText } = ts.transpileModule(text, {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true,
-    },
-  })
   await mkdir(dirname(path), { recursive: true })
-  await writeFile(path.replace(/\.ts$/, '.js'), outputText)
+  await writeFile(path.replace(/\.ts$/, '.js'), transpiled(text))
 }
 
 /** The start file of worker threads in a compiled directory. */

@@ -94,6 +94,21 @@ export class Told {
   get lines(): string[] {
     return this.output.split('\n').slice(0, -1)
   }
+
+  /** What of a setup makes a session tell it. */
+  get heard(): Pick<EngineSetup, 'sink' | 'events'> {
+    return {
+      sink: (bytes) => {
+        this.output += Buffer.from(bytes).toString()
+        return undefined
+      },
+      events: {
+        message: (text) => this.messages.push(text),
+        expectationFailed: (failed) => this.failed.push(failed),
+        problem: (problem) => this.problems.push(problem),
+      },
+    }
+  }
 }
 
 export function hooked(connector: Connector, hook: Hook): Connector {
@@ -175,15 +190,7 @@ export async function setupOf(directory: string, told: Told, options: Options = 
     },
     retrySeconds: options.retrySeconds ?? 30,
     makeState: options.makeState ?? ((limits) => new ModelState(limits)),
-    sink: (bytes) => {
-      told.output += Buffer.from(bytes).toString()
-      return undefined
-    },
-    events: {
-      message: (text) => told.messages.push(text),
-      expectationFailed: (failed) => told.failed.push(failed),
-      problem: (problem) => told.problems.push(problem),
-    },
+    ...told.heard,
   }
 }
 

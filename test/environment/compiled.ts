@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
+import { transpiled } from '../support/transpiled.ts'
 
 const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url))
 
@@ -17,15 +17,8 @@ export async function compile(folders: readonly string[]): Promise<string> {
     await mkdir(join(target, folder))
     for (const name of await readdir(join(SOURCE, folder))) {
       if (!name.endsWith('.ts')) continue
-      const { outputText } = ts.transpileModule(await readFile(join(SOURCE, folder, name), 'utf8'), {
-        compilerOptions: {
-          target: ts.ScriptTarget.ES2023,
-          module: ts.ModuleKind.ESNext,
-          verbatimModuleSyntax: true,
-          rewriteRelativeImportExtensions: true,
-        },
-      })
-      await writeFile(join(target, folder, name.replace(/\.ts$/, '.js')), outputText)
+      const source = await readFile(join(SOURCE, folder, name), 'utf8')
+      await writeFile(join(target, folder, name.replace(/\.ts$/, '.js')), transpiled(source))
     }
   }
   return target

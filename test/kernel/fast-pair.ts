@@ -276,3 +276,11 @@ export function sumsOf(state: ReplicaState, replica: number): unknown {
 export function contentsOf(state: ReplicaState): unknown {
   return REPLICAS.map((_, replica) => ({ sums: sumsOf(state, replica), rows: rowsOf(state, replica) }))
 }
+
+/** A state with all tables, which the lines of any log fit. */
+export function withTables<State extends ReplicaState>(state: State): State {
+  for (const schema of TABLES) state.addTable(schema)
+  for (const name of REPLICAS) state.addReplica(name)
+  state.mark('open')
+  return state
+}

@@ -7,8 +7,7 @@ import type { KernelState } from '../../src/kernel/kernel-state.ts'
 import { LOG_LIMITS } from '../../src/script/limits.ts'
 import { LineParser } from '../../src/script/parser.ts'
 import { Statement } from '../../src/script/statement.ts'
-import { REPLICAS } from '../script/support.ts'
-import { CATALOG, contentsOf, linesOf, NOW, Pair, settingsOf, TABLES } from './fast-pair.ts'
+import { CATALOG, contentsOf, linesOf, NOW, Pair, settingsOf, withTables } from './fast-pair.ts'
 import { commonScripts, edited, edits } from './scan-lines.ts'
 import { newKernel, type Build } from './subjects.ts'
 
@@ -47,13 +46,6 @@ class Reader {
     if (op !== 'get') this.#state.restore(this.#replica, table, input, stamp, op === 'delete')
     return true
   }
-}
-
-function withTables<State extends ReplicaState>(state: State): State {
-  for (const schema of TABLES) state.addTable(schema)
-  for (const name of REPLICAS) state.addReplica(name)
-  state.mark('open')
-  return state
 }
 
 interface Options extends Build {

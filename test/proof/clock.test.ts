@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom } from '../../src/core/seeded-random.ts'
 import { log } from '../engine/support.ts'
-import { firstSeed, record, runsOf } from '../support/proof.ts'
+import { eachSeed, firstSeed, record, runsOf } from '../support/proof.ts'
 import { checkState, Judge } from './support/writer/judge.ts'
 import { LIMIT } from './support/writer/limits.ts'
 import { operations } from './support/writer/operations.ts'
@@ -75,16 +75,10 @@ test(
   'I3: stamps strictly rise and nothing is lost, whatever steps the wall clock takes',
   async ({ skip }) => {
     if (missing !== undefined) skip(missing)
-    for (let session = 0; session < SESSIONS; session++) {
-      const seed = firstSeed() + session
-      try {
-        await stepped(new SeededRandom(seed), session < SESSIONS / 2 ? STEPS : WILD)
-      } catch (error) {
-        total.failures++
-        throw new Error(`seed ${String(seed)}, session ${String(session + 1)}`, { cause: error })
-      }
+    await eachSeed(total, SESSIONS, 'session', async (seed, session) => {
+      await stepped(new SeededRandom(seed), session < SESSIONS / 2 ? STEPS : WILD)
       total.sessions++
-    }
+    })
     const state = join(directory, 'state')
     await checkStamps(state)
     await settle(state, REPLICAS, judge)

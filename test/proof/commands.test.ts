@@ -213,5 +213,4 @@ test('I4, I6, I13: commands with crashes and restarts do what a plain model does
     injected: counts,
     figures: { 'CPU seconds': Math.round((user + system) / 1e6) },
   })
-  if (process.env['SHOW'] !== undefined) console.log(counts, (user + system) / 1e3 / RUNS)
 }, 3_600_000)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom } from '../../src/core/seeded-random.ts'
-import { firstSeed, record, runsOf } from '../support/proof.ts'
+import { eachSeed, firstSeed, record, runsOf } from '../support/proof.ts'
 import { checkState, Judge } from './support/writer/judge.ts'
 import { Mounted, mountMissing } from './support/writer/mounted.ts'
 import { LIMIT } from './support/writer/limits.ts'
@@ -43,16 +43,10 @@ test(
   'I4: on a full disk nothing more is acknowledged, it is said, and with room it goes on',
   async ({ skip }) => {
     if (missing !== undefined) skip(missing)
-    for (let run = 0; run < RUNS; run++) {
-      const seed = firstSeed() + run
-      try {
-        await filled(seed, run)
-      } catch (error) {
-        total.failures++
-        throw new Error(`seed ${String(seed)}, run ${String(run + 1)}`, { cause: error })
-      }
+    await eachSeed(total, RUNS, 'run', async (seed, run) => {
+      await filled(seed, run)
       total.runs++
-    }
+    })
   },
   LIMIT,
 )

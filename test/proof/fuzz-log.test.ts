@@ -13,10 +13,9 @@ import { LOG_LIMITS } from '../../src/script/limits.ts'
 import { LineParser } from '../../src/script/parser.ts'
 import { Statement } from '../../src/script/statement.ts'
 import type { Draws } from '../core/random.ts'
-import { CATALOG, Pair, settingsOf, TABLES } from '../kernel/fast-pair.ts'
+import { CATALOG, Pair, settingsOf, withTables } from '../kernel/fast-pair.ts'
 import { newKernel } from '../kernel/subjects.ts'
 import { OneFile } from '../oplog/support.ts'
-import { REPLICAS } from '../script/support.ts'
 import { corpus, fuzz, mutated, recordFed, type Fed } from './support/fuzz.ts'
 
 // Many runs take their time, and so does a busy machine: a hang is seen by other means.
@@ -129,14 +128,6 @@ test('I7: a mutated log is refused with a code, or gives a prefix of what was wr
   expect(one.accepted).toBeGreaterThan(one.inputs / 100)
   expect(one.accepted).toBeLessThan(one.inputs)
 })
-
-/** A state with all tables, which the lines of any log fit. */
-function withTables<State extends ReplicaState>(state: State): State {
-  for (const schema of TABLES) state.addTable(schema)
-  for (const name of REPLICAS) state.addReplica(name)
-  state.mark('open')
-  return state
-}
 
 test('I7: a log that was edited and sealed anew is read back as far as it can be understood', async () => {
   let state: ReplicaState = withTables(new ModelState())

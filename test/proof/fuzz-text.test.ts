@@ -12,7 +12,7 @@ import { Statement } from '../../src/script/statement.ts'
 import { parse as parseConfigText } from '../config/support.ts'
 import type { Draws } from '../core/random.ts'
 import { contentsOf, Pair } from '../kernel/fast-pair.ts'
-import { CATALOG, EVERYTHING, meaning } from '../script/support.ts'
+import { CATALOG, EVERYTHING, meaning, TOKENS } from '../script/support.ts'
 import { corpus, fuzz, mutated, recordFed, type Fed, type Target } from './support/fuzz.ts'
 
 // Many runs take their time, and so does a busy machine: a hang is seen by other means.
@@ -45,44 +45,8 @@ const LINES = [...corpus('.in'), example('ten-lines.in'), example('quickstart.in
   .flatMap(linesOf)
   .filter((line) => line.length > 0)
 const PIECES = [
-  ...[
-    'HIVE',
-    'SQL',
-    '.',
-    'SET',
-    'GET',
-    'DELETE',
-    'MERGE',
-    'rooms',
-    'people',
-    '(',
-    ')',
-    ',',
-    ' ',
-    '"',
-    '\\',
-    '\\N',
-    '{',
-    '}',
-  ],
-  ...[
-    ':',
-    '=',
-    '#',
-    'a',
-    '1',
-    '-',
-    '2026-11-22 15:11:21.956711651Z',
-    '@',
-    'none',
-    '\\u',
-    'd800',
-    'SYNC',
-    '\0',
-    'ä',
-    '\r',
-  ],
-  ...['\ufeff', '\u2028', '"\\ud83d"', '9'.repeat(40), '1e999', '0x', '__proto__', ' '.repeat(30)],
+  ...TOKENS,
+  ...['-', '\r', '\ufeff', '\u2028', '"\\ud83d"', '9'.repeat(40), '1e999', '0x', '__proto__', ' '.repeat(30)],
 ].map((piece) => Buffer.from(piece))
 
 function drawLine(draws: Draws): Buffer {

@@ -24,6 +24,7 @@ import { Draws } from '../core/random.ts'
 import { canonical } from '../core/values.ts'
 import { EVERYTHING } from '../script/support.ts'
 import { corpus, fuzz, mutated, recordFed, type Fed } from './support/fuzz.ts'
+import { within } from '../support/within.ts'
 
 // Many runs take their time, and so does a busy machine: a hang is seen by other means.
 vi.setConfig({ testTimeout: 3_600_000 })
@@ -236,19 +237,7 @@ async function session(url: string): Promise<boolean> {
 }
 
 /** No client may hold on to a connection beyond its limits, whatever comes. */
-async function feedWithin(milliseconds: number, work: () => Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no end within ${String(milliseconds)} ms`))
-    }, milliseconds)
-  })
-  try {
-    return await Promise.race([work(), late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
+const feedWithin = (milliseconds: number, work: () => Promise<boolean>) => within(milliseconds, 'a connection', work)
 
 test('I8: the client of Hive, over sockets and HTTP, ends on mutated answers with a code and in time', async () => {
   const plain = await answering((socket) => {

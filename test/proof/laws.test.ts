@@ -24,6 +24,7 @@ import { LineParser } from '../../src/script/parser.ts'
 import { printStatement } from '../../src/script/printer.ts'
 import { Statement } from '../../src/script/statement.ts'
 import { Draws, ensure } from '../core/random.ts'
+import { drawRegister, drawRow, drawStamp, VALUES } from '../core/rows.ts'
 import { canonical, spelling, string, TYPES } from '../core/values.ts'
 import { newKernel } from '../kernel/subjects.ts'
 import { CATALOG, EVERYTHING, meaning, PEOPLE, ROOMS } from '../script/support.ts'
@@ -42,7 +43,6 @@ vi.setConfig({ testTimeout: 3_600_000 })
 
 const CASES = runsOf({ ci: 100_000, nightly: 5_000_000 })
 const FIRST = firstSeed()
-const VALUES = ['x', 'y', '', '\uffff', '\u{10000}', null]
 const ORIGINS = ['A', 'AB', 'A_', 'B', '_']
 const KEYABLE = TYPES.filter(keyable)
 const TABLE: TableSchema = {
@@ -86,11 +86,6 @@ afterAll(() => {
   })
 })
 
-const few = (draws: Draws): Stamp => ({ time: BigInt(1 + draws.below(3)), origin: draws.of(['A', 'B']) })
-const register = (draws: Draws): Register | undefined =>
-  draws.below(4) === 0 ? undefined : { value: draws.of(VALUES), stamp: few(draws) }
-const row = (draws: Draws): Row =>
-  normalRow([register(draws), register(draws)], draws.below(3) === 0 ? few(draws) : undefined)
 const stamp = (draws: Draws): Stamp => ({
   time: draws.below(2) === 0 ? draws.big(63) : BigInt(draws.below(4)),
   origin: draws.of(ORIGINS),
@@ -107,7 +102,7 @@ describe('total order', () => {
   })
 
   law('I1: of two registers one wins, whichever is asked first, and the winner of three is one', (draws) => {
-    const [a, b, c] = [register(draws), register(draws), register(draws)]
+    const [a, b, c] = [drawRegister(draws), drawRegister(draws), drawRegister(draws)]
     const same = (x: Register | undefined, y: Register | undefined) =>
       x === y || (x?.value === y?.value && x !== undefined && y !== undefined && compareStamps(x.stamp, y.stamp) === 0)
     ensure(same(laterRegister(a, b), laterRegister(b, a)), a, b)
@@ -118,7 +113,7 @@ describe('total order', () => {
 
 describe('merge', () => {
   law('I2: the join of rows is commutative, associative and idempotent', (draws) => {
-    const [a, b, c] = [row(draws), row(draws), row(draws)]
+    const [a, b, c] = [drawRow(draws), drawRow(draws), drawRow(draws)]
     const joined = joinRows(a, b)
     ensure(sameRow(joined, joinRows(b, a)), a, b)
     ensure(sameRow(joinRows(joined, c), joinRows(a, joinRows(b, c))), a, b, c)
@@ -155,7 +150,7 @@ function mergesAgree(draws: Draws, make: () => ReplicaState, keys: number): void
     input.setKey(encodeKey([{ name: 'string' }], [key]))
     for (let writes = 2 + draws.below(3); writes > 0; writes--) {
       const replica = draws.below(3)
-      const at = few(draws)
+      const at = drawStamp(draws)
       input.clear()
       if (draws.below(4) === 0) {
         for (const state of worlds) state.remove(replica, 0, input, at)
@@ -309,7 +304,7 @@ describe('codecs', () => {
   })
 })
 
-const stampedRow = (draws: Draws, key: string): StampedRow => stampedOfRow([key], row(draws))
+const stampedRow = (draws: Draws, key: string): StampedRow => stampedOfRow([key], drawRow(draws))
 const sameText = (a: StampedRow, b: StampedRow) => JSON.stringify(a) === JSON.stringify(b)
 /** What a statement says, but for what stands before it. */
 const contentOf = (one: Statement) =>
@@ -325,7 +320,7 @@ function lineOf(draws: Draws): string {
     .filter((_, c) => c === 0 || draws.below(2) === 0)
     .map(({ name, type }) => `${name}: ${draws.below(6) === 0 ? '\\N' : item(type)}`)
     .join(', ')
-  const head = `${draws.of(['', '17, ', `${stampText(few(draws))}, `])}${draws.of(['HIVE', 'SQL', 'mongodb'])}.${schema.name}.`
+  const head = `${draws.of(['', '17, ', `${stampText(drawStamp(draws))}, `])}${draws.of(['HIVE', 'SQL', 'mongodb'])}.${schema.name}.`
   switch (draws.below(3)) {
     case 0:
       return `${head}SET((${key}), {${cells}})`

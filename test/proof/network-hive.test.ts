@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rowsOf, sessionOn } from '../connectors/hive-support.ts'
 import { startOwnHive } from '../support/own-hive.ts'
 import { describeOn } from '../support/servers.ts'
-import { provesNetwork, type ShakenDatabase, type ShakenServer } from './support/network.ts'
+import { provesNetwork, shaken, type ShakenDatabase, type ShakenServer } from './support/network.ts'
 import { rowOf } from './support/witness.ts'
 
 async function start(): Promise<ShakenServer> {
@@ -40,15 +40,7 @@ async function start(): Promise<ShakenServer> {
       drop: () => Promise.resolve(),
     }
   }
-  return {
-    port: Number(new URL(server.url).port),
-    database,
-    async restart() {
-      await server.kill()
-      await server.start()
-    },
-    close: () => server.close(),
-  }
+  return shaken(server, database)
 }
 
 describeOn(['hive'], 'Hive and the network', () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { MongoClient, type Document } from 'mongodb'
 import { startOwnMongodb } from '../support/own-mongodb.ts'
 import { describeOn } from '../support/servers.ts'
-import { provesNetwork, type ShakenDatabase, type ShakenServer } from './support/network.ts'
+import { provesNetwork, QUICK, shaken, type ShakenDatabase, type ShakenServer } from './support/network.ts'
 import { rowOf } from './support/witness.ts'
 
 async function start(): Promise<ShakenServer> {
@@ -27,15 +27,7 @@ async function start(): Promise<ShakenServer> {
       },
     })
   }
-  return {
-    port: server.port,
-    database,
-    async restart() {
-      await server.kill()
-      await server.start()
-    },
-    close: () => server.close(),
-  }
+  return shaken(server, database)
 }
 
 /** A command of the table's own: the lease writes too. */
@@ -45,10 +37,6 @@ const isCommit = (request: Buffer): boolean =>
 describeOn(['mongodb'], 'MongoDB and the network', () => {
   provesNetwork('MongoDB', start, {
     isCommit,
-    times: { pause: [50, 400], slow: [200, 800], hole: [300, 3_500], probes: 8_000, armed: 3_000 },
-    runs: { ci: 20, nightly: 500 },
-    ...{ beside: 5, faults: 7, restartEvery: 5, keys: 60 },
-    retrySeconds: [30, 30, 1],
-    ...{ callLimit: 40_000, drainLimit: 20_000, look: 200 },
+    ...QUICK,
   })
 })

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { run } from '../connectors/postgres-support.ts'
 import { startOwnPostgres } from '../support/own-postgres.ts'
 import { describeOn } from '../support/servers.ts'
-import { provesNetwork, type ShakenDatabase, type ShakenServer } from './support/network.ts'
+import { provesNetwork, QUICK, shaken, type ShakenDatabase, type ShakenServer } from './support/network.ts'
 import { rowOf } from './support/witness.ts'
 
 async function start(): Promise<ShakenServer> {
@@ -26,24 +26,12 @@ async function start(): Promise<ShakenServer> {
       },
     }
   }
-  return {
-    port: server.port,
-    database,
-    async restart() {
-      await server.kill()
-      await server.start()
-    },
-    close: () => server.close(),
-  }
+  return shaken(server, database)
 }
 
 describeOn(['postgres'], 'PostgreSQL and the network', () => {
   provesNetwork('PostgreSQL', start, {
     isCommit: (request) => request.includes('COMMIT\0'),
-    times: { pause: [50, 400], slow: [200, 800], hole: [300, 3_500], probes: 8_000, armed: 3_000 },
-    runs: { ci: 20, nightly: 500 },
-    ...{ beside: 5, faults: 7, restartEvery: 5, keys: 60 },
-    retrySeconds: [30, 30, 1],
-    ...{ callLimit: 40_000, drainLimit: 20_000, look: 200 },
+    ...QUICK,
   })
 })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom } from '../../src/core/seeded-random.ts'
-import { firstSeed, record, runsOf } from '../support/proof.ts'
+import { eachSeed, firstSeed, record, runsOf } from '../support/proof.ts'
 import { checkState, Judge } from './support/writer/judge.ts'
 import { Mounted, mountMissing } from './support/writer/mounted.ts'
 import { LIMIT } from './support/writer/limits.ts'
@@ -47,17 +47,11 @@ test(
   async () => {
     const judge = new Judge(NAMES)
     const state = join(directory, 'state')
-    for (let race = 0; race < RACES; race++) {
-      const seed = firstSeed() + race
-      try {
-        await raced(new SeededRandom(seed), state, judge, race)
-      } catch (error) {
-        total.failures++
-        throw new Error(`seed ${String(seed)}, race ${String(race + 1)}`, { cause: error })
-      }
+    await eachSeed(total, RACES, 'race', async (seed, race) => {
+      await raced(new SeededRandom(seed), state, judge, race)
       total.races++
       if (race > 0) total.taken++
-    }
+    })
     await settle(state, REPLICAS, judge)
   },
   LIMIT,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom } from '../../src/core/seeded-random.ts'
-import { firstSeed, record, runsOf } from '../support/proof.ts'
+import { eachSeed, firstSeed, record, runsOf } from '../support/proof.ts'
 import { compileC, compilerMissing } from './support/writer/compiler.ts'
 import { checkState, Judge } from './support/writer/judge.ts'
 import { Mounted, mountMissing, system } from './support/writer/mounted.ts'
@@ -77,16 +77,10 @@ test(
   'I4: after a power loss at random moments every acknowledged operation is there',
   async ({ skip }) => {
     if (missing !== undefined) skip(missing)
-    for (let run = 0; run < RUNS; run++) {
-      const seed = firstSeed() + run
-      try {
-        await powerLoss(new SeededRandom(seed))
-      } catch (error) {
-        total.failures++
-        throw new Error(`seed ${String(seed)}, power loss ${String(run + 1)}`, { cause: error })
-      }
+    await eachSeed(total, RUNS, 'power loss', async (seed) => {
+      await powerLoss(new SeededRandom(seed))
       total.runs++
-    }
+    })
     await settle(join(disk!.path, 'state'), REPLICAS, judge)
     expect(judge.counts.acknowledged).toBeGreaterThan(RUNS)
     expect(total.unsynced, 'the power went').toBeGreaterThan(RUNS / 2)

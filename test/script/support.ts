@@ -91,3 +91,39 @@ export function refusal(
   const error = problem(text, catalog, limits)
   return `${error.code}@${String(error.place.column)}`
 }
+
+/** Pieces of statements, whole and broken, for inputs that nobody would write. */
+export const TOKENS = [
+  'HIVE',
+  'SQL',
+  '.',
+  'SET',
+  'GET',
+  'DELETE',
+  'MERGE',
+  'rooms',
+  'people',
+  'grade',
+  '(',
+  ')',
+  ',',
+  ' ',
+  '"',
+  '\\',
+  '\\N',
+  '{',
+  '}',
+  ':',
+  '=',
+  '#',
+  'a',
+  '1',
+  '2026-11-22 15:11:21.956711651Z',
+  '@',
+  'none',
+  '\\u',
+  'd800',
+  'SYNC',
+  '\0',
+  'ä',
+]

@@ -41,6 +41,24 @@ export function firstSeed(): number {
   return Number(process.env['MERGANSER_PROOF_SEED'] ?? 1)
 }
 
+/** Runs one seed after the other from the first on; an error is counted, and says which seed it was. */
+export async function eachSeed(
+  total: { failures: number },
+  runs: number,
+  what: string,
+  work: (seed: number, run: number) => Promise<void>,
+): Promise<void> {
+  for (let run = 0; run < runs; run++) {
+    const seed = firstSeed() + run
+    try {
+      await work(seed, run)
+    } catch (error) {
+      total.failures++
+      throw new Error(`seed ${String(seed)}, ${what} ${String(run + 1)}`, { cause: error })
+    }
+  }
+}
+
 /** Keeps a row for the report, in the directory that MERGANSER_PROOF_RESULTS names; nothing without one. */
 export function record(row: ProofRow): void {
   const directory = process.env['MERGANSER_PROOF_RESULTS']

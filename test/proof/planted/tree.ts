@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
+import { transpiled } from '../../support/transpiled.ts'
 import { planted, type Bug } from './bug.ts'
 import { runNode } from './run-node.ts'
 
@@ -28,13 +28,6 @@ const PARTS = ['core', 'engine', 'environment', 'kernel', 'lanes', 'oplog', 'scr
 const COMPILER = ['-O0', '--noAssert', '--runtime', 'stub', '--importMemory', '--enable', 'simd', '--enable', 'threads']
 const SHARED = ['--sharedMemory', '--maximumMemory', '65536']
 
-const OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2023,
-  module: ts.ModuleKind.ESNext,
-  verbatimModuleSyntax: true,
-  rewriteRelativeImportExtensions: true,
-}
-
 /** The sources of the simulation, compiled apart from `dist`, and copies of them with a bug each. */
 export class Trees {
   readonly #directory = mkdtempSync(join(tmpdir(), 'merganser-planted-'))
@@ -44,7 +37,7 @@ export class Trees {
   constructor() {
     const sources = PARTS.flatMap((part) => sourcesOf(part))
     for (const file of [...sources, 'connectors/connector.ts']) {
-      write(join(this.#plain, compiledName(file)), compiled(sourceOf(file), file))
+      write(join(this.#plain, compiledName(file)), transpiled(sourceOf(file), file))
     }
     write(join(this.#plain, 'package.json'), '{ "type": "module" }\n')
     cpSync(join(ROOT, 'dist/kernel/kernel.wasm'), join(this.#plain, 'kernel/kernel.wasm'))
@@ -61,7 +54,7 @@ export class Trees {
     cpSync(this.#plain, tree, { recursive: true })
     const changed = [...bug.edits.keys()].map((file) => [file, planted(bug, file, sourceOf(file))] as const)
     for (const [file, source] of changed) {
-      if (!file.startsWith(ASSEMBLY)) write(join(tree, compiledName(file)), compiled(source, file))
+      if (!file.startsWith(ASSEMBLY)) write(join(tree, compiledName(file)), transpiled(source, file))
     }
     const kernel = new Map(changed.filter(([file]) => file.startsWith(ASSEMBLY)))
     if (kernel.size > 0) cpSync(await this.#kernel(bug.name, kernel), join(tree, 'kernel/kernel.wasm'))
@@ -124,10 +117,6 @@ function sourcesOf(folder: string, assembly = false): string[] {
 
 const sourceOf = (file: string) => readFileSync(join(SOURCE, file), 'utf8')
 const compiledName = (file: string) => file.replace(/\.ts$/, '.js')
-
-function compiled(source: string, fileName: string): string {
-  return ts.transpileModule(source, { compilerOptions: OPTIONS, fileName }).outputText
-}
 
 function write(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true })

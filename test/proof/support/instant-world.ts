@@ -82,15 +82,7 @@ export class InstantWorld {
       durability: { ...DEFAULT_DURABILITY, commitMilliseconds: 0 },
       retrySeconds: 30,
       makeState: this.#makeState,
-      sink: (bytes) => {
-        told.output += Buffer.from(bytes).toString()
-        return undefined
-      },
-      events: {
-        message: (text) => told.messages.push(text),
-        expectationFailed: (failed) => told.failed.push(failed),
-        problem: (problem) => told.problems.push(problem),
-      },
+      ...told.heard,
     })
     const die = async (power: boolean): Promise<void> => {
       dead = true

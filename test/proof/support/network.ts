@@ -5,6 +5,7 @@ import { loadConnector } from '../../../src/connectors/registry.ts'
 import { Directories, DOCUMENTS, log, PAIRS, setupOf, Told } from '../../engine/support.ts'
 import { newKernel } from '../../kernel/subjects.ts'
 import type { ReplicaOptions } from '../../faults/subject.ts'
+import type { OwnServer } from '../../support/own-server.ts'
 import { firstSeed, record, runsOf } from '../../support/proof.ts'
 import { FaultProxy, type IsCommit } from './fault-proxy.ts'
 import { drawFaults, Shaker, type FaultTimes } from './faults.ts'
@@ -46,6 +47,28 @@ export interface NetworkTraits {
   readonly callLimit: number
   readonly drainLimit: number
   readonly look: number
+}
+
+/** What suits a server that answers in milliseconds. */
+export const QUICK: Omit<NetworkTraits, 'isCommit'> = {
+  times: { pause: [50, 400], slow: [200, 800], hole: [300, 3_500], probes: 8_000, armed: 3_000 },
+  runs: { ci: 20, nightly: 500 },
+  ...{ beside: 5, faults: 7, restartEvery: 5, keys: 60 },
+  retrySeconds: [30, 30, 1],
+  ...{ callLimit: 40_000, drainLimit: 20_000, look: 200 },
+}
+
+/** A server of the test's own, with a way to make databases on it. */
+export function shaken(server: OwnServer, database: ShakenServer['database']): ShakenServer {
+  return {
+    port: Number(new URL(server.url).port),
+    database,
+    async restart() {
+      await server.kill()
+      await server.start()
+    },
+    close: () => server.close(),
+  }
 }
 
 type Around = <T>(work: () => Promise<T>) => Promise<T>

@@ -6,6 +6,7 @@ import { openTyped, type TypedSession } from '../../../src/library/session.ts'
 import { Oracle, type Change } from '../../engine/oracle.ts'
 import { log } from '../../engine/support.ts'
 import { recordsOf } from './log-fold.ts'
+import { within } from '../../support/within.ts'
 
 /** The table `t (k) -> (a, b)` of the engine's tests. */
 interface Tables extends Record<string, { key: Record<string, string>; values: Record<string, string> }> {
@@ -259,17 +260,9 @@ export class Restless {
 
   async #timed<T>(what: string, work: () => Promise<T>): Promise<T> {
     const began = performance.now()
-    const { callLimit } = this.#options
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`${what} hangs: it took longer than ${String(callLimit)} ms`))
-      }, callLimit)
-    })
     try {
-      return await Promise.race([work(), late])
+      return await within(this.#options.callLimit, what, work)
     } finally {
-      clearTimeout(timer)
       this.longest = Math.max(this.longest, performance.now() - began)
     }
   }
