@@ -46,7 +46,11 @@ export async function throughStatements(
   }
   const cell = (n: number) => ({ value: random.pick(texts), stamp: stamp(n) })
   const long = (n: number) => ({
-    value: random.pick(texts).padEnd(100_000, `'\\"\n${random.pick(texts)}`),
+    // Padding may end within a character.
+    value: random
+      .pick(texts)
+      .padEnd(100_000, `'\\"\n${random.pick(texts)}`)
+      .toWellFormed(),
     stamp: stamp(n),
   })
   await join(distinct.map((key, i) => ({ key, cells: [i % 100 === 0 ? long(1) : cell(1), cell(1)], deleted: null })))
