@@ -6,6 +6,7 @@ import type { TableSchema } from '../../src/core/table.ts'
 import type { KeyRange, OpenContext, RangeDigest } from '../../src/connectors/connector.ts'
 import { hive } from '../../src/connectors/hive/connector.ts'
 import { literal, packedQuery, packRows } from '../../src/connectors/hive/literals.ts'
+import { isHidden } from '../../src/connectors/hive/shape.ts'
 import { edgeValues, hostileTexts } from '../../src/testkit/samples.ts'
 import { SeededRandom } from '../../src/core/seeded-random.ts'
 import { describeOn } from '../support/servers.ts'
@@ -24,6 +25,31 @@ function sums(rows: readonly Buffer[]): RangeDigest {
 describeOn(['hive'], 'the connector hive, beyond the kit', (url) => {
   const databases = new Databases(url)
   afterAll(() => databases.dropAll(), 120_000)
+
+  it('I4: tables are refused whose rows Hive would hide, for their names or for a directory above', async () => {
+    for (const { database, table, code } of [
+      { database: undefined, table: '_t', code: 'BAD_SCHEMA' },
+      { database: '_hidden', table: 't', code: 'SCHEMA_MISMATCH' },
+    ]) {
+      const store = await openStore({ url: await databases.create(database) })
+      try {
+        const message = expect.stringMatching(/hides the rows from/) as string
+        await expect(store.ensureTable(textTable(table))).rejects.toMatchObject({ code, message })
+      } finally {
+        await store.close()
+      }
+    }
+  })
+
+  it.each([
+    ['file:/warehouse/a.db/t', false],
+    ['hdfs://_host.:8020/warehouse/a_.db/t.', false],
+    ['s3a://bucket/_warehouse/t', true],
+    ['hdfs://host/user/.hive/a.db/t', true],
+    ['/warehouse/_t', true],
+  ])('what lies in %s is hidden: %s', (location, hidden) => {
+    expect(isHidden(location)).toBe(hidden)
+  })
 
   it('I8: literals give back any text, one by one and packed', { timeout: 120_000 }, async () => {
     const random = new SeededRandom(7)

@@ -117,11 +117,11 @@ export class Databases {
   }
 
   /** The URL of a new database. */
-  async create(): Promise<string> {
-    const name = `merganser_hive_${randomBytes(6).toString('hex')}`
+  async create(beginning = 'merganser_hive'): Promise<string> {
+    const name = `${beginning}_${randomBytes(6).toString('hex')}`
     this.#names.push(name)
     this.#connection ??= sessionOn(this.#url)
-    await (await this.#connection).execute(`CREATE DATABASE ${name}`)
+    await (await this.#connection).execute(`CREATE DATABASE \`${name}\``)
     const url = new URL(this.#url)
     url.pathname = name
     return url.href
@@ -129,7 +129,7 @@ export class Databases {
 
   async dropAll(): Promise<void> {
     const connection = await this.#connection
-    for (const name of this.#names.splice(0)) await connection?.execute(`DROP DATABASE ${name} CASCADE`)
+    for (const name of this.#names.splice(0)) await connection?.execute(`DROP DATABASE \`${name}\` CASCADE`)
     await connection?.close()
     this.#connection = undefined
   }

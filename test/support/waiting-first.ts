@@ -6,10 +6,16 @@ const LONG = [
   'proof/worlds.test.ts',
   'proof/hostile-hive.test.ts',
   'kernel/differential-release.test.ts',
+  'proof/kill.test.ts',
   'faults/hive.test.ts',
+  'proof/system-calls.test.ts',
   'connectors/hive-outages.test.ts',
   'proof/network-hive.test.ts',
   'proof/commands.test.ts',
+  'proof/fuzz-log.test.ts',
+  'proof/power-loss.test.ts',
+  'proof/planted-bugs.test.ts',
+  'repository/proof.test.ts',
 ]
 /** Tests that mostly wait for a server. */
 const WAITING =

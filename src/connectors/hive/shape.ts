@@ -8,13 +8,25 @@ import { createTable, createView, storedColumns, tableName } from './statements.
 /** Longest name of a table or column in Hive's metastore. */
 const NAME_LENGTH = 120
 
-/** Whether the table is there. Throws SCHEMA_MISMATCH where it has another shape. */
+interface Found {
+  /** Each with its type, as `a string`. */
+  readonly columns: readonly string[]
+  readonly location: string
+  readonly transactional: boolean
+}
+
+/** Whether the table is there. Throws SCHEMA_MISMATCH where it has another shape, or where Hive shows nothing of it. */
 export async function hasTable(session: Session, table: TableSchema): Promise<boolean> {
-  const found = await describe(session, table)
-  if (found === undefined) return false
+  return (await found(session, table)) !== undefined
+}
+
+async function found(session: Session, table: TableSchema): Promise<Found | undefined> {
+  const described = await describe(session, table)
+  if (described === undefined) return undefined
+  const { columns, location } = described
   const expected = storedColumns(table).map(({ name, type }) => `${name} ${type}`)
-  const missing = expected.filter((column) => !found.includes(column))
-  const unknown = found.filter((column) => !expected.includes(column))
+  const missing = expected.filter((column) => !columns.includes(column))
+  const unknown = columns.filter((column) => !expected.includes(column))
   if (missing.length > 0 || unknown.length > 0) {
     const parts = [
       ...(missing.length === 0 ? [] : [`lacks ${missing.join(', ')}`]),
@@ -22,19 +34,32 @@ export async function hasTable(session: Session, table: TableSchema): Promise<bo
     ]
     throw mismatch(table, parts.join(' and '))
   }
-  if (found.join() !== expected.join()) throw mismatch(table, 'has its columns in another order')
-  return true
+  if (columns.join() !== expected.join()) throw mismatch(table, 'has its columns in another order')
+  // Hive takes what is written there, without an error, and reads it for ever as nothing.
+  if (isHidden(location)) {
+    throw mismatch(table, `lies in ${location}: a directory whose name begins with _ or . hides the rows from it`)
+  }
+  return described
 }
 
-async function describe(session: Session, table: TableSchema): Promise<string[] | undefined> {
+/** Whether one of a location's directories is one that Hive takes for hidden, with all that lies below it. */
+export function isHidden(location: string): boolean {
+  const path = location.replace(/^[a-z][a-z\d+.-]*:(?:\/\/[^/]*)?/i, '')
+  return path.split('/').some((name) => /^[_.]/.test(name))
+}
+
+async function describe(session: Session, table: TableSchema): Promise<Found | undefined> {
   try {
-    const columns: string[] = []
-    for (const [name, type] of await session.rows(`DESCRIBE ${tableName(table)}`)) {
-      // Behind the columns comes what a partitioned table has.
-      if (typeof name !== 'string' || name === '' || name.startsWith('#')) break
-      columns.push(`${name.trim()} ${typeof type === 'string' ? type.trim() : ''}`)
-    }
-    return columns
+    const rows = await session.rows(`DESCRIBE FORMATTED ${tableName(table)}`)
+    const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell.trim() : '')))
+    const isColumn = ([name = '']: readonly string[]) => name !== '' && !name.startsWith('#')
+    // Older versions begin with a title; behind the columns comes what else there is to tell.
+    const first = Math.max(0, cells.findIndex(isColumn))
+    const after = cells.findIndex((row, i) => i > first && !isColumn(row))
+    const columns = cells.slice(first, after === -1 ? undefined : after)
+    const location = cells.find(([name]) => name === 'Location:')?.[1] ?? ''
+    const transactional = cells.some(([, name, value]) => name === 'transactional' && value === 'true')
+    return { columns: columns.map(([name, type]) => `${name!} ${type ?? ''}`), location, transactional }
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
@@ -49,12 +74,23 @@ export async function ensureShape(session: Session, table: TableSchema): Promise
       place: { table: table.name },
     })
   }
-  if (!(await hasTable(session, table))) {
+  if (isHidden(table.name)) {
+    throw new MerganserError(
+      'BAD_SCHEMA',
+      `table ${table.name}: a name that begins with _ or . hides the rows from Hive`,
+      {
+        place: { table: table.name },
+        advice: 'give it another name in Hive, by `tables:` of the replica',
+      },
+    )
+  }
+  const there = await found(session, table)
+  if (there === undefined) {
     await session.execute(createTable(table))
     // Somebody may have come first.
-    await hasTable(session, table)
-  } else {
-    await checkTransactional(session, table)
+    await found(session, table)
+  } else if (!there.transactional) {
+    throw mismatch(table, 'is not transactional')
   }
   try {
     await session.execute(createView(table))
@@ -69,12 +105,6 @@ export async function ensureShape(session: Session, table: TableSchema): Promise
       },
     )
   }
-}
-
-async function checkTransactional(session: Session, table: TableSchema): Promise<void> {
-  const rows = await session.rows(`SHOW TBLPROPERTIES ${tableName(table)}('transactional')`)
-  if (rows.some((row) => row.some((cell) => cell === 'true'))) return
-  throw mismatch(table, 'is not transactional')
 }
 
 function mismatch(table: TableSchema, what: string): MerganserError {
