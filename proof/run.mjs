@@ -14,7 +14,6 @@ import { proofFiles, proveTests, testsByInvariant } from './tests.mjs'
 
 const own = (name) => fileURLToPath(new URL(name, import.meta.url))
 const LATEST = own('results/latest.json')
-const CORPUS = join(ROOT, 'simulation', 'corpus')
 /** The proof that is the simulation as a test. */
 const WORLDS = 'worlds'
 /** Of the time, for the kernel; and seconds that a part has at least, however long others took. */
@@ -63,16 +62,11 @@ const RUN = {
 }
 
 function withFailures({ failure, ...results }) {
-  return { ...results, failures: failure === undefined ? [] : [kept(failure)] }
+  return { ...results, failures: failure === undefined ? [] : [told(failure)] }
 }
 
-/** What broke a promise of the simulation joins its corpus. */
-function kept({ seed, invariant, message, again, regression }) {
-  if (regression !== undefined && existsSync(CORPUS)) {
-    const name = `seed-${String(seed)}-${invariant.toLowerCase()}.json`
-    writeFileSync(join(CORPUS, name), regression)
-    say(`the shortest script that fails so is kept in simulation/corpus/${name}`)
-  }
+function told({ seed, invariant, message, again, kept }) {
+  if (kept !== undefined) say(`the shortest script that fails so is kept in ${kept}`)
   return { name: invariant, seed, message: message.replaceAll(ROOT, ''), again }
 }
 

@@ -63,7 +63,8 @@ test('each replica has a thread of its own, none before there is work, and no mo
   }
 })
 
-test.each([DOCUMENTS, WAREHOUSE, POSTGRES])(
+// Not the warehouse: ended within a call, the thread of DuckDB's library may abort the process, which is as kill -9.
+test.each([DOCUMENTS, POSTGRES])(
   'a worker thread of %s that ends in the middle of a flush is replaced, and every row arrives',
   async (type) => {
     const directory = await directories.make()
