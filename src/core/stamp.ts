@@ -71,15 +71,33 @@ export function laterStamp(a: Stamp | undefined, b: Stamp | undefined): Stamp | 
 const TIME_PATTERN = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{9})Z$/
 const ORIGIN_PATTERN = /^[A-Z_][A-Z0-9_]*$/
 
+/** The nanoseconds of a time's text within the second that is shown; -1 where it is of another second, or no time. */
+function nanosWithin(text: string): number {
+  if (shown < 0n || text.length !== TIME_TEXT_LENGTH || !text.startsWith(shownText) || !text.endsWith('Z')) return -1
+  let nanos = 0
+  for (let i = shownText.length; i < TIME_TEXT_LENGTH - 1; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return -1
+    nanos = nanos * 10 + digit
+  }
+  return nanos
+}
+
 /** Reads a time of the exact form that `timeText` writes; undefined where it isn't one or no such moment exists. */
 export function parseTime(text: string): bigint | undefined {
+  const nanos = nanosWithin(text)
+  if (nanos >= 0) return inRange(shown + BigInt(nanos))
   const match = TIME_PATTERN.exec(text)
   if (match === null) return undefined
   const milliseconds = Date.parse(`${match[1]!}-${match[2]!}-${match[3]!}T${match[4]!}:${match[5]!}:${match[6]!}Z`)
   if (Number.isNaN(milliseconds) || milliseconds < 0) return undefined
   const time = BigInt(milliseconds) * 1_000_000n + BigInt(match[7]!)
   // Date.parse accepts 24:00:00 and rolls some dates over: only what prints the same is a stamp.
-  return time <= MAX_TIME && timeText(time) === text ? time : undefined
+  return timeText(time) === text ? inRange(time) : undefined
+}
+
+function inRange(time: bigint): bigint | undefined {
+  return time <= MAX_TIME ? time : undefined
 }
 
 /** Reads a full stamp; `origin` stands in where the text has no `@ORIGIN`. Undefined where it isn't one. */
