@@ -4,12 +4,12 @@
  */
 export function crossed(message: unknown): unknown {
   if (typeof message !== 'object' || message === null) return message
-  if (Array.isArray(message)) return message.map(crossed)
   if (message instanceof Uint8Array) {
     return message.buffer instanceof SharedArrayBuffer ? message : new Uint8Array(message)
   }
+  if (Array.isArray(message)) return message.map(crossed)
   if (Object.getPrototypeOf(message) !== Object.prototype) return structuredClone(message)
   const copy: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(message)) copy[name] = crossed(value)
+  for (const name of Object.keys(message)) copy[name] = crossed((message as Record<string, unknown>)[name])
   return copy
 }

@@ -31,10 +31,13 @@ export class OperationReader {
   readonly #catalog: Catalog
   readonly #parser: LineParser
   readonly #statement = new Statement()
+  /** Per table, by the bytes of a key: the same few are read again and again. */
+  readonly #keys: readonly Map<string, string>[]
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog
     this.#parser = new LineParser(catalog, LOG_LIMITS)
+    this.#keys = catalog.tables.map(() => new Map<string, string>())
   }
 
   /** Throws as the parser does. */
@@ -48,20 +51,34 @@ export class OperationReader {
     this.#parser.parse(bytes, start, end, statement)
     const { op, replica, other, table, input, stamp, expected } = statement
     const rowWise = op === 'set' || op === 'get' || op === 'delete'
-    const key = rowWise
-      ? idOf(keyTexts(this.#catalog.tables[table]!, Uint8Array.prototype.slice.call(input.key, 0, input.keyLength)))
-      : ''
+    const key = rowWise ? this.#key(table, input.key, input.keyLength) : ''
     const cells: Assignment[] = []
     if (op === 'set') {
       for (let i = 0; i < input.count; i++) cells.push({ column: input.columns[i]!, value: input.cell(i) })
     }
     return {
-      ...{ op, replica, other, table, key, cells },
+      op,
+      replica,
+      other,
+      table,
+      key,
+      cells,
       stamp: stamp === undefined ? undefined : stampText(stamp),
       shows:
         expected === undefined || expected === 'none'
           ? expected
           : expected.columns.map((column, i) => ({ column, value: expected.texts[i]! })),
     }
+  }
+
+  #key(table: number, bytes: Uint8Array, length: number): string {
+    const known = this.#keys[table]!
+    const id = Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1')
+    let key = known.get(id)
+    if (key === undefined) {
+      key = idOf(keyTexts(this.#catalog.tables[table]!, Uint8Array.prototype.slice.call(bytes, 0, length)))
+      known.set(id, key)
+    }
+    return key
   }
 }

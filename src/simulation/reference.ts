@@ -69,17 +69,17 @@ export class Reference {
     switch (op) {
       case 'set':
       case 'delete': {
-        this.#write(replica, [[table, key, this.#rowOf(operation)]])
+        this.#wrote(replica, this.#change(replica, table, key, this.#rowOf(operation)))
         return [{ replica, op, table, key, cells, stamp, shows: undefined }]
       }
       case 'get':
         return [{ replica, op, table, key, cells, stamp, shows: this.answer(replica, table, key) }]
       case 'merge':
-        this.#write(replica, this.#logs[other]!)
+        this.#merge(replica, other)
         return []
       case 'fullSync':
-        for (let from = 1; from < this.#logs.length; from++) this.#write(0, this.#logs[from]!)
-        for (let into = 1; into < this.#logs.length; into++) this.#write(into, this.#logs[0]!)
+        for (let from = 1; from < this.#logs.length; from++) this.#merge(0, from)
+        for (let into = 1; into < this.#logs.length; into++) this.#merge(into, 0)
         this.#writes = []
         return []
       case 'undo':
@@ -114,13 +114,23 @@ export class Reference {
     this.#written = this.#views.map(() => new Map<string, readonly [number, string]>())
   }
 
-  #write(replica: number, rows: Iterable<readonly [number, string, PlainRow]>): void {
+  #merge(into: number, from: number): void {
     const changes: RowChange[] = []
-    for (const [table, key, row] of rows) {
-      const before = this.#views[replica]!.get(table, key)
-      const after = this.#join(replica, table, key, row)
-      if (!this.#same(table, before, after)) changes.push({ table, key, before, after })
-    }
+    const log = this.#logs[into]!
+    this.#logs[from]!.each((table, key, row) => {
+      // Most came by an earlier merge: what is in the log shows already.
+      if (log.get(table, key) !== row) changes.push(...this.#change(into, table, key, row))
+    })
+    this.#wrote(into, changes)
+  }
+
+  #change(replica: number, table: number, key: string, row: PlainRow): RowChange[] {
+    const before = this.#views[replica]!.get(table, key)
+    const after = this.#join(replica, table, key, row)
+    return this.#same(table, before, after) ? [] : [{ table, key, before, after }]
+  }
+
+  #wrote(replica: number, changes: readonly RowChange[]): void {
     if (changes.length > 0) this.#writes.push({ replica, changes })
   }
 

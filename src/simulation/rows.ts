@@ -44,12 +44,21 @@ export class PlainRows {
   }
 
   joinAll(other: PlainRows): void {
-    for (const [table, key, row] of other) this.join(table, key, row)
+    other.each((table, key, row) => this.join(table, key, row))
   }
 
   *[Symbol.iterator](): Generator<readonly [table: number, key: string, row: PlainRow]> {
     for (const [table, rows] of this.#tables.entries()) {
       for (const [key, row] of rows) yield [table, key, row]
+    }
+  }
+
+  /** Calls `visit` for each row: what is done often, as a generator makes garbage. */
+  each(visit: (table: number, key: string, row: PlainRow) => void): void {
+    for (const [table, rows] of this.#tables.entries()) {
+      rows.forEach((row, key) => {
+        visit(table, key, row)
+      })
     }
   }
 }
