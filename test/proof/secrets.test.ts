@@ -198,7 +198,8 @@ test('I8: what others see of its processes holds no secret, and its children get
       if (n > 0) expectHidden(readFileSync(`/proc/${String(pid)}/environ`, 'latin1'), "a child's environment")
     }
   } finally {
-    child.kill('SIGKILL')
+    // In order, so that its database has ended too before the directory is removed.
+    child.stdin.end()
     await ended
   }
   counts.commands++
