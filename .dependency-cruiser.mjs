@@ -115,7 +115,7 @@ export default {
       'the product imports no tests, scripts or tools',
       { path: '^src/' },
       {
-        path: '^(?:test|scripts|bench|bin|dist|examples)/',
+        path: '^(?:test|scripts|bench|bin|dist|lib|examples)/',
       },
     ),
     rule(

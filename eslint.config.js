@@ -100,7 +100,7 @@ const assembly = {
 }
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '.merganser/', 'src/connectors/*/client/generated/'] },
+  { ignores: ['dist/', 'lib/', 'coverage/', '.merganser/', 'src/connectors/*/client/generated/'] },
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' }, rules: everywhere },
   {
     files: ['**/*.ts'],

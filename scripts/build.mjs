@@ -1,4 +1,4 @@
 import { setUpOrExit } from './setup.mjs'
 
-/** `npm run build`: packages and `dist/`, where they aren't ready. */
+/** `npm run build`: packages, `dist/` and `lib/`, where they aren't ready. */
 await setUpOrExit()

@@ -9,7 +9,7 @@ import { setUpOrExit } from './setup.mjs'
 /** By check, what the checkout was when it passed last. */
 const STAMP = join(CACHE, 'checks.json')
 /** What no check looks at: made by tools, or by runs. */
-const UNCHECKED = ['node_modules', 'dist', 'coverage', '.git', '.merganser']
+const UNCHECKED = ['node_modules', 'dist', 'lib', 'coverage', '.git', '.merganser']
 
 const types = ['--incremental', '--tsBuildInfoFile', join(CACHE, 'types.tsbuildinfo')]
 const formatted = ['--cache', '--cache-strategy=content', `--cache-location=${join(CACHE, 'prettier')}`]

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { bundle, BUNDLED } from './bundle.mjs'
 import { compileRelease } from './compile-kernel.mjs'
 import { say } from './run.mjs'
 import { alone, setUpOrExit } from './setup.mjs'
@@ -12,9 +14,10 @@ if (values['release-only'] || values.names) {
   await setUpOrExit({ build: false })
   await alone(async () => {
     const failure = await compileRelease({ names: values.names })
-    if (failure === undefined) return
-    say(failure)
-    process.exitCode = 1
+    if (failure !== undefined) {
+      say(failure)
+      process.exitCode = 1
+    } else if (existsSync(BUNDLED)) await bundle()
   })
 } else {
   await setUpOrExit()

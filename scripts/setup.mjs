@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundle, BUNDLED, DIST, GENERATED } from './bundle.mjs'
 import { compileKernel, hasKernel, isCompiledKernel, kernelSources } from './compile-kernel.mjs'
 import { CACHE, contentHash, filesBelow, hashOf, readJson, seen, writeJson } from './files.mjs'
 import { withLock } from './lock.mjs'
@@ -7,18 +8,15 @@ import { duration, npm, ROOT, say, tool } from './run.mjs'
 
 const STAMP = join(CACHE, 'setup.json')
 const BUILD_INFO = join(CACHE, 'build.tsbuildinfo')
-const DIST = join(ROOT, 'dist')
 const LOCK = join(ROOT, '.setup.lock')
-/** Generated, and not compiled: JavaScript beside the sources that goes along as it is. */
-const GENERATED = 'connectors/hive/client/generated'
 const MACHINE = `${process.platform}-${process.arch}`
 
 /** Thrown with the output of what failed; callers print it without a stack. */
 export class SetUpError extends Error {}
 
 /**
- * Makes the checkout ready: packages as in package-lock.json, `dist/` as the sources. Does nothing, within a few
- * milliseconds, where it already is; waits where another process is about it. `build: false` leaves `dist/` alone.
+ * Makes the checkout ready: packages as in package-lock.json, `dist/` and `lib/` as the sources. Does nothing, within a
+ * few milliseconds, where it already is; waits where another process is about it. `build: false` leaves these two alone.
  */
 export async function setUp({ build = true } = {}) {
   checkNode()
@@ -48,7 +46,7 @@ function isInstalled(stamp) {
 }
 
 function isBuilt(stamp) {
-  return hasOutput() && hasKernel() && stamp.seen === seen([...sources(), ...kernelSources()])
+  return hasOutput() && hasKernel() && existsSync(BUNDLED) && stamp.seen === seen([...sources(), ...kernelSources()])
 }
 
 async function installPackages() {
@@ -81,6 +79,7 @@ async function buildAll() {
   const failures = (await Promise.all([buildSources(), compileKernel()])).filter((failure) => failure !== undefined)
   if (failures.length > 0) throw new SetUpError(`the build failed:\n${failures.join('\n')}`)
   removeOrphans(DIST, join(ROOT, 'src'))
+  await bundle()
   writeJson(STAMP, { ...readStamp(), seen: now })
 }
 

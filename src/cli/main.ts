@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { ExitStatus, MerganserError } from '../core/errors.ts'
 import { checkCommand } from './check.ts'
@@ -38,12 +37,12 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
 ]
 
 /** Runs one command line and sets the process's exit status. Never rejects. */
-export async function main(args: readonly string[]): Promise<void> {
+export async function main(args: readonly string[], version: string): Promise<void> {
   keepPrivate()
   const end = args.indexOf('--')
   const shell = new Shell({ debug: args.slice(0, end < 0 ? undefined : end).includes('--debug') })
   try {
-    await programOf(shell).parseAsync(args, { from: 'user' })
+    await programOf(shell, version).parseAsync(args, { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) usage(shell, error)
     else shell.problem(error)
@@ -52,11 +51,11 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 /** The whole command line, for `main` and for the shells' completion. */
-export function programOf(shell: Shell): Command {
+export function programOf(shell: Shell, version: string): Command {
   const program = new Command('merganser')
   program
     .description('Keeps copies of a table in PostgreSQL, MongoDB and Hive in agreement.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .exitOverride()
@@ -75,11 +74,6 @@ export function programOf(shell: Shell): Command {
     command.option('--debug', 'show stacks of errors')
   }
   return program
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 /** Commander's refusals as errors of ours; help and version are none. */

@@ -4,7 +4,15 @@ import { InvalidArgumentError, type Command } from 'commander'
 import type { Config } from '../config/config.ts'
 import { ExitStatus, MerganserError } from '../core/errors.ts'
 import type { FailedSeed, Totals } from '../simulation/campaign.ts'
-import { FAULT_KINDS, MOST_REPLICAS, type FaultKind, type Plan, type PlanOptions } from '../simulation/plan.ts'
+import {
+  FAULT_KINDS,
+  MOST_REPLICAS,
+  planOf,
+  withSteps,
+  type FaultKind,
+  type Plan,
+  type PlanOptions,
+} from '../simulation/plan.ts'
 import type { Outcome } from '../simulation/run.ts'
 import type { Step } from '../simulation/steps.ts'
 import { addConfigOptions, countArgument, examples, nonEmpty, type ConfigOptions } from './options.ts'
@@ -144,10 +152,7 @@ async function linesOfLogs(directory: string, config: Config): Promise<string> {
 
 /** The plan of a seed; with steps of the user's own the rest of it is as drawn. */
 async function planFor(seed: number, options: SimulateOptions, given: Given | undefined): Promise<Plan> {
-  const [{ planOf, withSteps }, { Seeds }] = await Promise.all([
-    import('../simulation/plan.ts'),
-    import('../simulation/seeds.ts'),
-  ])
+  const { Seeds } = await import('../simulation/seeds.ts')
   const plan = planOf(new Seeds(seed), planOptions(options, given))
   if (given === undefined) return plan
   const names = given.config.replicas.map(({ name }) => name)

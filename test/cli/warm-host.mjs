@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { main } from '../../dist/cli/main.js'
+import { main } from '../../lib/cli/main.js'
 
 /*
  * A process that runs one command line after the other, without the half second that a new one takes to load the
  * program. Told `{ args, cwd, input }` it answers `{ status, out, err }`.
  */
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
 const captured = { stdout: [], stderr: [] }
 for (const name of ['stdout', 'stderr']) {
@@ -31,7 +34,7 @@ function forget() {
 process.on('message', async ({ args, cwd, input }) => {
   process.chdir(cwd)
   Object.defineProperty(process, 'stdin', { value: Readable.from([Buffer.from(input)]), configurable: true })
-  await main(args)
+  await main(args, version)
   const status = process.exitCode ?? 0
   const answer = { status, out: takeText('stdout'), err: takeText('stderr') }
   forget()
