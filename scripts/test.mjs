@@ -29,8 +29,8 @@ function readResults(file, status) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    say(`the tests ended with status ${String(status)} and no results`)
-    return { passed: 0, failed: 1, skipped: [], missing: {} }
+    const reason = `they ended with status ${String(status)} and no results`
+    return { passed: 0, failures: [{ name: 'the tests', reason }], skipped: [], missing: {} }
   }
 }
 

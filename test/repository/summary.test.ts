@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 interface Results {
   readonly passed: number
-  readonly failed: number
+  readonly failures: { name: string; reason: string }[]
   readonly skipped: { name: string; reason: string }[]
   readonly missing: Record<string, string>
 }
@@ -10,7 +10,7 @@ const { summary } = (await import(new URL('../../scripts/summary.mjs', import.me
   summary: (run: { results: Results; checked: boolean; required: string[] }) => { ok: boolean; lines: string[] }
 }
 
-const passed: Results = { passed: 7, failed: 0, skipped: [], missing: {} }
+const passed: Results = { passed: 7, failures: [], skipped: [], missing: {} }
 const skips = (count: number, reason: string) =>
   Array.from({ length: count }, (_, i) => ({ name: `a.test.ts: case ${String(i)}`, reason }))
 
@@ -44,4 +44,12 @@ test('a check that failed fails the run of tests that pass', () => {
     ok: false,
     lines: ['a check before the tests failed: see above', '7 passed, 0 failed'],
   })
+})
+
+test('what failed is told again at the end, as far as its first lines say it', () => {
+  const failures = [{ name: 'a.test.ts: case 1', reason: `DATABASE_REFUSED: no\n\n${'line\n'.repeat(9)}` }]
+  const { ok, lines } = summary({ results: { ...passed, failures }, checked: true, required: [] })
+  expect(ok).toBe(false)
+  const told = ['failed a.test.ts: case 1', '    DATABASE_REFUSED: no', ...Array<string>(5).fill('    line')]
+  expect(lines).toEqual([...told, '7 passed, 1 failed'])
 })
