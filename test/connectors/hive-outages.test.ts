@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { watch } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -64,6 +65,55 @@ describeOn(['hive'], 'Hive, when something goes wrong', () => {
       await store.close()
     },
   )
+
+  it('what a write has in the directory of a table while it runs no reader meets, also if the server is killed', async () => {
+    const table = textTable('undisturbed')
+    const store = await openStore({ url: own.url })
+    await store.ensureTable(table)
+    const directory = join(own.directory, 'warehouse', table.name)
+    const names = new Set<string>()
+    const watcher = watch(directory, (_, name) => names.add(name!))
+    try {
+      await store.writeRows(
+        table,
+        batchOf(
+          table,
+          textRows(2, () => 'a', 1),
+        ),
+      )
+      await store.writeRows(
+        table,
+        batchOf(
+          table,
+          textRows(3, () => 'b', 2),
+        ),
+      )
+      await expect.poll(() => [...names].filter((name) => name.startsWith('delete_delta_')), WAIT).not.toEqual([])
+    } finally {
+      watcher.close()
+      await store.close()
+    }
+    expect([...names].filter((name) => !/^(?:[._]|(?:delete_)?delta_\d+_\d+)/.test(name))).toEqual([])
+  })
+
+  it('a table that holds what a killed statement left is tried again, and it is said what to take away', async () => {
+    const table = textTable('littered')
+    const store = await openStore({ url: own.url })
+    await store.ensureTable(table)
+    const rows = textRows(2, () => 'a', 1)
+    await store.writeRows(table, batchOf(table, rows))
+    const left = join(own.directory, 'warehouse', table.name, '-tmp.delete_delta_0000002_0000002_0000')
+    await mkdir(left)
+    await writeFile(join(left, '000000_0.manifest'), 'a manifest is no ORC file')
+    await expect(scanned(store, table)).rejects.toMatchObject({
+      code: 'BACK_OFF',
+      place: { replica: 'HIVE' },
+      advice: expect.stringContaining('-tmp.') as string,
+    })
+    await rm(left, { recursive: true })
+    expect(await scanned(store, table)).toEqual(rows)
+    await store.close()
+  })
 
   it('compaction is asked for after as many flushes as the option says', async () => {
     const table = textTable('compacted')

@@ -214,4 +214,13 @@ describeOn(['hive'], 'the connector hive, beyond the kit', (url) => {
     const store = await hive.open(options, context)
     await store.close()
   })
+
+  it('doctor warns of a configuration that lets statements write straight into the directory of a table', async () => {
+    const options = hive.options({ url: `${await databases.create()}&set:hive.acid.direct.insert.enabled=true` })
+    const warnings = []
+    for await (const finding of hive.diagnose!(options, { access: 'read', directory: 'unused', replica: 'HIVE' })) {
+      if (finding.level === 'warning' && finding.check === 'settings') warnings.push(finding)
+    }
+    expect(warnings).toMatchObject([{ message: expect.stringContaining('direct.insert') as string }])
+  })
 })

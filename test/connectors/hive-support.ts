@@ -3,15 +3,24 @@ import { connect as dial, createServer, type AddressInfo, type Socket } from 'no
 import { rowAt, type StampedRow } from '../../src/core/batch.ts'
 import type { TableSchema } from '../../src/core/table.ts'
 import type { ConnectorOptions, OpenContext, ReplicaStore } from '../../src/connectors/connector.ts'
+import { MerganserError } from '../../src/core/errors.ts'
 import { connect } from '../../src/connectors/hive/client/connect.ts'
 import type { HiveConnection } from '../../src/connectors/hive/client/connection.ts'
 import { hive } from '../../src/connectors/hive/connector.ts'
 import { parseHiveUrl } from '../../src/connectors/hive/url.ts'
 
-/** A session of its own on the test's server. */
+const TRIES = 20
+
+/** A session of its own on the test's server. The first ones of a server that begin at once get into each other's way. */
 export async function sessionOn(url: string, database?: string): Promise<HiveConnection> {
   const config = parseHiveUrl(url)
-  return await connect({ ...config, database: database ?? config.database })
+  for (let tries = 1; ; tries++) {
+    try {
+      return await connect({ ...config, database: database ?? config.database })
+    } catch (error) {
+      if (tries === TRIES || !(error instanceof MerganserError) || error.code !== 'BACK_OFF') throw error
+    }
+  }
 }
 
 /** All rows of a query, as its blocks hold them. */

@@ -173,7 +173,7 @@ async function compile(java: string, classes: string, jars: string): Promise<voi
   await promisify(execFile)(compiler, ['-nowarn', '-proc:none', '-cp', path, '-d', classes, JAVA])
 }
 
-type Running = Pick<OwnServer, 'kill' | 'start' | 'pause' | 'resume'>
+type Running = Omit<OwnServer, 'url' | 'close'>
 
 async function serverOf(state: string, command: Command): Promise<Running> {
   const processes = (await load('services/processes.mjs')) as {
@@ -218,6 +218,9 @@ async function serverOf(state: string, command: Command): Promise<Running> {
         }
         await sleep(50)
       }
+    },
+    log() {
+      return readFileSync(log, 'utf8')
     },
     pause() {
       send('SIGSTOP')

@@ -6,7 +6,7 @@ import type { Finding, OpenContext } from '../connector.ts'
 import { checkSettings } from './client/settings.ts'
 import { holders } from './owner.ts'
 import { packedSource } from './read.ts'
-import { NEEDED, Session } from './session.ts'
+import { NEEDED, Session, WHERE_KNOWN } from './session.ts'
 import { Staging, type StagingOptions, type StagingWay } from './staging.ts'
 import { typedRows, type Source } from './statements.ts'
 import type { HiveOptions } from './store.ts'
@@ -64,7 +64,8 @@ function* reach({ config }: HiveOptions, { connection }: Session): Generator<Fin
 }
 
 async function* settings({ connection }: Session): AsyncGenerator<Finding> {
-  const wrong = await checkSettings(connection, NEEDED)
+  const others = await checkSettings(connection, { ...NEEDED, ...WHERE_KNOWN })
+  const wrong = others.filter(({ name }) => name in NEEDED)
   for (const { name, expected, found } of wrong) {
     yield {
       level: 'problem',
@@ -74,6 +75,14 @@ async function* settings({ connection }: Session): AsyncGenerator<Finding> {
     }
   }
   if (wrong.length === 0) yield ok('settings', 'as needed')
+  for (const { name, expected, found } of others) {
+    if (name in NEEDED || found === undefined) continue
+    yield warning(
+      'settings',
+      `${name} is ${found}: a server that is killed while it writes can leave a table that nobody can read`,
+      `set it to ${expected} in hive-site.xml, or let sessions set it`,
+    )
+  }
 }
 
 async function* privileges(session: Session): AsyncGenerator<Finding> {

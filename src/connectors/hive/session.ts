@@ -1,6 +1,7 @@
 import { MerganserError } from '../../core/errors.ts'
 import type { HiveConfig } from './client/config.ts'
 import type { HiveBlock, HiveConnection } from './client/connection.ts'
+import { hiveFault } from './client/faults.ts'
 
 /** What every session sets, whatever the server's defaults are; each of these changes what is stored or read. */
 export const NEEDED: Readonly<Record<string, string>> = {
@@ -27,6 +28,14 @@ const WANTED: Readonly<Record<string, string>> = {
   'hive.merge.cardinality.check': 'false',
 }
 
+/**
+ * What not every version knows, so that a session can't be opened with it: it is set where it can be.
+ *
+ * Statements that write straight into a table's directory (from 4.0 on) keep manifests beside what they write, in
+ * `-tmp.…`, where every reader meets them and fails: while the statement runs, and for ever if its server is killed.
+ */
+export const WHERE_KNOWN: Readonly<Record<string, string>> = { 'hive.acid.direct.insert.enabled': 'false' }
+
 /** One session of HiveServer2; who wants it for several statements takes turns. */
 export class Session {
   readonly connection: HiveConnection
@@ -49,8 +58,23 @@ export class Session {
     const settings = { ...WANTED, ...config.settings, ...NEEDED }
     const connection = await connect({ ...config, settings }, replica)
     const session = new Session(connection, options)
+    await session.#wish(config.settings)
     if (check) await session.#check(replica)
     return session
+  }
+
+  /** @param configured what stays as the configuration has it */
+  async #wish(configured: Readonly<Record<string, string>>): Promise<void> {
+    for (const [name, value] of Object.entries(WHERE_KNOWN)) {
+      if (name in configured) continue
+      try {
+        await this.connection.execute(`SET ${name}=${value}`)
+      } catch (error) {
+        if (hiveFault(error) !== undefined) continue
+        this.connection.destroy()
+        throw error
+      }
+    }
   }
 
   async #check(replica: string): Promise<void> {

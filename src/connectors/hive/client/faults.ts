@@ -116,6 +116,14 @@ const KINDS: readonly Kind[] = [
     advice: 'somebody else writes that table: take the surplus rows of the key away',
   },
   {
+    test: says(/Malformed ORC file.{0,1000}\/-tmp\./s),
+    code: 'BACK_OFF',
+    message: 'a statement that writes straight into the directory of a table is in the way of its readers',
+    advice:
+      'if it stays so, a server was killed in the middle of such a statement: take the directories that begin with ' +
+      "-tmp. away from the table's directory, and set hive.acid.direct.insert.enabled=false where others write it",
+  },
+  {
     test: says(PASSING),
     code: 'BACK_OFF',
     message: 'something that Hive needs was away',
