@@ -143,6 +143,15 @@ describeOn(['mongodb'], 'a MongoDB that fails', () => {
     expect((await write()).stale).toBe(1)
   })
 
+  it('an error of the server within itself is met by asking again: once it passes nothing is missing', async () => {
+    fresh()
+    const { lane: way, messages } = lane()
+    await way.open()
+    await server.failing({ failCommands: ['insert'], errorCode: 1 }, { times: 1 })
+    expect((await way.writeRows(table, batchOf(table, rows(300, 1)))).written).toBe(300)
+    expect(messages).toEqual(['MongoDB ran into an error of its own (code 1); trying again'])
+  })
+
   it('a scan whose connection is cut ends with an error and goes on behind its last row; one whose cursor is gone goes on by itself', async () => {
     fresh()
     const one = await store()

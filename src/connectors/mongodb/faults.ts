@@ -19,6 +19,8 @@ const NOT_PRIMARY = [91, 189, 10058, 10107, 11600, 11602, 13435, 13436]
 const KINDS: readonly (readonly [codes: readonly number[], code: ErrorCode, message: string, advice?: string])[] = [
   [NOT_PRIMARY, 'BACK_OFF', 'the server is not the primary at the moment'],
   [[24, 46, 112, 251, 246], 'BACK_OFF', 'MongoDB asks to try again'],
+  // Of a state that may pass: a collection being made, a lock that wasn't had. What lasts is told when the time is up.
+  [[1], 'BACK_OFF', 'MongoDB ran into an error of its own', 'its log says which'],
   [[14031], 'BACK_OFF', 'the disk of MongoDB is full', 'make room on it'],
   [
     [79, 100],
