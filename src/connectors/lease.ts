@@ -32,7 +32,7 @@ export function leaseTimes(lease: number, step: number): LeaseTimes {
 /** What holds time for a lease. */
 export interface LeaseWorld {
   readonly clock: WallClock
-  readonly timers: Timers
+  readonly timers: Pick<Timers, 'sleep'>
 }
 
 /** The lease as a look found it. */

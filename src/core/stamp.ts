@@ -19,6 +19,9 @@ const NANOS = 1_000_000_000n
 /** The second of the last time that was shown, from its first nanosecond: times that follow are mostly of the same. */
 let shown = -1n
 let shownText = ''
+/** The texts of seconds shown lately: where times of a few seconds take turns, as in version vectors. */
+const secondTexts = new Map<number, string>()
+const MOST_TEXTS = 64
 
 /** The nanoseconds of a time within its second, which is the one shown from here on. */
 function nanosShown(time: bigint): number {
@@ -26,8 +29,18 @@ function nanosShown(time: bigint): number {
   if (nanos >= 0 && nanos < 1_000_000_000) return nanos
   const second = time / NANOS
   shown = second * NANOS
-  shownText = new Date(Number(second) * 1000).toISOString().slice(0, 19).replace('T', ' ') + '.'
+  shownText = secondText(Number(second))
   return Number(time - shown)
+}
+
+function secondText(second: number): string {
+  let text = secondTexts.get(second)
+  if (text === undefined) {
+    text = new Date(second * 1000).toISOString().slice(0, 19).replace('T', ' ') + '.'
+    if (secondTexts.size === MOST_TEXTS) secondTexts.clear()
+    secondTexts.set(second, text)
+  }
+  return text
 }
 
 /** The text form of a time: fixed width, so that times sort by their bytes. */

@@ -8,6 +8,8 @@ import { MAX_COLUMNS, type TableSchema } from './table.ts'
 
 export type { ReplicaId, TableId }
 
+const texts = new ShortTexts()
+
 /**
  * The canonical bytes of one row operation: key bytes (`key.ts`), and for a SET the cells. One object is filled by the
  * parser, read by the state, and filled again: nothing is allocated per operation.
@@ -22,7 +24,6 @@ export class RowInput {
   values = Buffer.allocUnsafeSlow(4096)
   readonly ends = new Uint32Array(MAX_COLUMNS)
   readonly nulls = new Uint8Array(MAX_COLUMNS)
-  readonly #texts = new ShortTexts()
 
   setKey(bytes: Uint8Array): void {
     if (bytes.length > this.key.length) this.key = Buffer.allocUnsafeSlow(bytes.length * 2)
@@ -58,7 +59,7 @@ export class RowInput {
   /** The text of cell `i`. */
   cell(i: number): string | null {
     if (this.nulls[i] === 1) return null
-    return this.#texts.text(this.values, i === 0 ? 0 : this.ends[i - 1]!, this.ends[i]!)
+    return texts.text(this.values, i === 0 ? 0 : this.ends[i - 1]!, this.ends[i]!)
   }
 }
 

@@ -14,6 +14,8 @@ export interface WallClock {
 export interface Timers {
   /** Resolves after `milliseconds`; rejects with the signal's reason when it is aborted. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
+  /** Calls `call` after `milliseconds`, a day at most; what it gives calls that off. For what is called off mostly. */
+  after(milliseconds: number, call: () => void): () => void
   /** Resolves after what is ready to run has run: lets callbacks in during a long computation. */
   yield(): Promise<void>
 }

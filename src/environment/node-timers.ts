@@ -12,6 +12,13 @@ export class NodeTimers implements Timers {
     } while (left > 0)
   }
 
+  after(milliseconds: number, call: () => void): () => void {
+    const timer = setTimeout(call, milliseconds)
+    return () => {
+      clearTimeout(timer)
+    }
+  }
+
   yield(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve))
   }

@@ -1,4 +1,4 @@
-import { keyAt, textAt, type KeyBatch, type RowBatch } from '../core/batch.ts'
+import { keyAt, textAt, type KeyBatch, type RowBatch, type TextColumn } from '../core/batch.ts'
 import { assert, fullMemory } from '../core/errors.ts'
 import type { Row } from '../core/row.ts'
 import type { Stamp } from '../core/stamp.ts'
@@ -131,24 +131,19 @@ export class KernelState implements ReplicaState {
     const schema = this.#tables[table]!
     if (this.#call['roomForRows']!(replica, table, keys.rows, bytesOf(rows) * 2) === 0) throw fullMemory()
     const found = new Map<string, number>()
-    let greatest = 0n
-    for (let i = 0; i < rows.rows; i++) {
-      found.set(keyBytes(schema, keyAt(rows, i)).toString('latin1'), i)
-      for (const stamps of [...rows.stamps, rows.deleted]) {
-        const text = textAt(stamps, i)
-        const time = text === null ? 0n : stampOfText(text).time
-        if (time > greatest) greatest = time
-      }
-    }
+    for (let i = 0; i < rows.rows; i++) found.set(keyBytes(schema, keyAt(rows, i)).toString('latin1'), i)
+    // All are readable before anything is learned.
+    const stamps = rows.stamps.map((column) => stampsOf(column, rows.rows))
+    const read = { batch: rows, stamps, deleted: stampsOf(rows.deleted, rows.rows) }
     const foreign: Foreign[] = []
     for (let i = 0; i < keys.rows; i++) {
       const bytes = keyBytes(schema, keyAt(keys, i))
       const at = found.get(bytes.toString('latin1'))
       const row = this.#intern(replica, table, bytes)
-      if (at !== undefined) this.#incoming(replica, table, row, rows, at, foreign)
+      if (at !== undefined) this.#incoming(replica, table, row, read, at, foreign)
       this.#call['learnRow']!(replica, row, at === undefined ? 0 : 1)
     }
-    return { foreign, greatest }
+    return { foreign, greatest: greatestTime([...stamps, read.deleted]) }
   }
 
   restore(replica: ReplicaId, table: TableId, input: RowInput, stamp: Stamp, deleted: boolean): void {
@@ -292,13 +287,19 @@ export class KernelState implements ReplicaState {
   }
 
   /** Writes a row that a database held into the kernel's area for it; notes what is foreign (I15). */
-  #incoming(replica: ReplicaId, table: TableId, row: number, batch: RowBatch, at: number, foreign: Foreign[]): void {
+  #incoming(
+    replica: ReplicaId,
+    table: TableId,
+    row: number,
+    { batch, stamps, deleted }: ReadBatch,
+    at: number,
+    foreign: Foreign[],
+  ): void {
     const schema = this.#tables[table]!
     this.#call['clearIncoming']!(schema.values.length)
-    for (let column = 0; column < schema.values.length; column++) {
-      const text = textAt(batch.stamps[column]!, at)
-      if (text === null) continue
-      const stamp = stampOfText(text)
+    for (const [column, cells] of stamps.entries()) {
+      const stamp = cells[at]
+      if (stamp === undefined) continue
       const origin = this.#origins.numberOf(stamp.origin)
       const length = this.#inputs.putValue(textAt(batch.values[column]!, at))
       if (this.#call['incomingCell']!(column, length, stamp.time, origin) === 0) {
@@ -306,10 +307,9 @@ export class KernelState implements ReplicaState {
         throw fullMemory()
       }
     }
-    const deleted = textAt(batch.deleted, at)
-    if (deleted !== null) {
-      const stamp = stampOfText(deleted)
-      this.#call['incomingTombstone']!(stamp.time, this.#origins.numberOf(stamp.origin))
+    const tombstone = deleted[at]
+    if (tombstone !== undefined) {
+      this.#call['incomingTombstone']!(tombstone.time, this.#origins.numberOf(tombstone.origin))
     }
     this.#call['normaliseIncoming']!(schema.values.length)
     for (let column = 0; column < schema.values.length; column++) {
@@ -357,4 +357,30 @@ export class KernelState implements ReplicaState {
 /** Bytes of a batch's values. */
 function bytesOf(rows: RowBatch): number {
   return rows.values.reduce((sum, { bytes }) => sum + bytes.length, 0)
+}
+
+type Stamps = readonly (Stamp | undefined)[]
+
+/** A database's rows with their stamps read. */
+interface ReadBatch {
+  readonly batch: RowBatch
+  /** One per value column. */
+  readonly stamps: readonly Stamps[]
+  readonly deleted: Stamps
+}
+
+/** Throws SCHEMA_MISMATCH where one is unreadable. */
+function stampsOf(column: TextColumn, rows: number): Stamps {
+  return Array.from({ length: rows }, (_, i) => {
+    const text = textAt(column, i)
+    return text === null ? undefined : stampOfText(text)
+  })
+}
+
+function greatestTime(columns: readonly Stamps[]): bigint {
+  let greatest = 0n
+  for (const stamps of columns) {
+    for (const stamp of stamps) if (stamp !== undefined && stamp.time > greatest) greatest = stamp.time
+  }
+  return greatest
 }

@@ -20,8 +20,11 @@ export interface KernelOptions {
   readonly undoRows?: number
 }
 
-/** What the program, its tables of pages and its first pages take. */
-const FIRST_PAGES = 28
+/**
+ * More than a session with a few rows needs: growing shared memory costs a third of a millisecond, and pages that nobody
+ * touches cost nothing.
+ */
+const FIRST_PAGES = 256
 /** As the files are compiled. */
 const MOST_PAGES = 65_536
 
@@ -44,10 +47,11 @@ export class Kernel {
   constructor(module: WasmModule, options: KernelOptions = {}) {
     this.shared = options.shared ?? true
     const most = Math.min(options.maximumPages ?? MOST_PAGES - 1, MOST_PAGES - 1)
+    const initial = Math.min(FIRST_PAGES, most)
     try {
       this.memory = this.shared
-        ? new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true })
-        : new WebAssembly.Memory({ initial: FIRST_PAGES })
+        ? new WebAssembly.Memory({ initial, maximum: MOST_PAGES, shared: true })
+        : new WebAssembly.Memory({ initial })
     } catch (error) {
       throw new MerganserError('MEMORY_LIMIT', 'the system gives no address space for the rows', { cause: error })
     }

@@ -115,20 +115,13 @@ export class Lane {
     const store = this.#store
     this.#store = undefined
     const closed = Promise.all([this.#closing, store?.catch(() => undefined).then((opened) => opened?.close())])
-    const stop = new AbortController()
-    const limit = this.#options.environment.timers.sleep(CLOSE_LIMIT, stop.signal).then(
-      () => {
-        throw new MerganserError('TIME_LIMIT', 'the database could not be closed in time', {
-          place: { replica: this.replica },
-        })
-      },
-      () => undefined,
-    )
-    try {
-      await Promise.race([closed, limit])
-    } finally {
-      stop.abort()
-    }
+    await new Promise((resolve, reject) => {
+      const stop = this.#options.environment.timers.after(CLOSE_LIMIT, () => {
+        const place = { replica: this.replica }
+        reject(new MerganserError('TIME_LIMIT', 'the database could not be closed in time', { place }))
+      })
+      closed.finally(stop).then(resolve, reject)
+    })
   }
 
   #opened(): Promise<RemoteStore> {

@@ -62,7 +62,8 @@ export class CommitGroup {
   #committing = false
   /** An epoch must begin as soon as it can. */
   #due = false
-  #alarm: AbortController | undefined
+  /** Calls the alarm off. */
+  #alarm: (() => void) | undefined
   #running: Promise<void> = Promise.resolve()
   #closed = false
   /** Wait for the epoch in flight, for the one after it, and for room. */
@@ -154,7 +155,7 @@ export class CommitGroup {
     } finally {
       const first = !this.#closed
       this.#closed = true
-      this.#alarm?.abort()
+      this.#alarm?.()
       await this.#running
       if (first) await Promise.allSettled(this.#writers.map((writer) => writer.close()))
     }
@@ -178,14 +179,9 @@ export class CommitGroup {
   }
 
   #setAlarm(): void {
-    const alarm = new AbortController()
-    this.#alarm = alarm
-    this.#timers.sleep(this.#options.intervalMilliseconds, alarm.signal).then(
-      () => {
-        if (this.#alarm === alarm) this.#begin()
-      },
-      () => undefined,
-    )
+    this.#alarm = this.#timers.after(this.#options.intervalMilliseconds, () => {
+      this.#begin()
+    })
   }
 
   /** Lets an epoch begin, now or after the one in flight. */
@@ -228,7 +224,7 @@ export class CommitGroup {
   /** The epoch's moment: nothing is appended between the first log's cut and the last one's. */
   #cut(): { readonly writer: OplogWriter; readonly cut: Cut }[] {
     this.#due = false
-    this.#alarm?.abort()
+    this.#alarm?.()
     this.#alarm = undefined
     this.#current = this.#next
     this.#next = []

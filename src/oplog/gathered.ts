@@ -1,22 +1,18 @@
 /** 1 MiB: large enough to be checksummed and written at full speed, small enough to be reused. */
 const CHUNK_BYTES = 1024 * 1024
 
-/** Keeps a few chunks that were written for the next bytes: memory that is warm already. */
-export class ChunkPool {
-  readonly #free: Buffer[] = []
-  readonly #keep: number
+/** Chunks that are kept for the next bytes, as their memory is warm already: what waits for the disk at full speed. */
+const KEPT_CHUNKS = 40
 
-  constructor(keep = 32) {
-    this.#keep = keep
-  }
+/** Of all logs and sessions of this thread: a session that writes a few lines takes no memory of its own for them. */
+const free: Buffer[] = []
 
-  take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
-  }
+function takeChunk(): Buffer {
+  return free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
+}
 
-  give(chunk: Buffer): void {
-    if (chunk.length === CHUNK_BYTES && this.#free.length < this.#keep) this.#free.push(chunk)
-  }
+function giveChunk(chunk: Buffer): void {
+  if (free.length < KEPT_CHUNKS) free.push(chunk)
 }
 
 /** Shorter bytes are copied: a buffer of its own costs more. */
@@ -24,7 +20,6 @@ const KEPT_BYTES = 16 * 1024
 
 /** Bytes on their way to the disk: copied once into chunks, or kept where they are. */
 export class Gathered {
-  readonly #pool: ChunkPool
   #parts: Uint8Array[] = []
   #chunks: Buffer[] = []
   #releases: (() => void)[] = []
@@ -33,10 +28,6 @@ export class Gathered {
   #from = 0
   #used = 0
   #bytes = 0
-
-  constructor(pool: ChunkPool) {
-    this.#pool = pool
-  }
 
   get bytes(): number {
     return this.#bytes
@@ -61,7 +52,7 @@ export class Gathered {
     this.#bytes += bytes.length
     let from = 0
     while (from < bytes.length) {
-      this.#chunk ??= this.#pool.take()
+      this.#chunk ??= takeChunk()
       const length = Math.min(bytes.length - from, this.#chunk.length - this.#used)
       this.#chunk.set(from === 0 && length === bytes.length ? bytes : bytes.subarray(from, from + length), this.#used)
       this.#used += length
@@ -79,7 +70,7 @@ export class Gathered {
       buffers: this.#parts,
       bytes: this.#bytes,
       release: () => {
-        for (const chunk of chunks.splice(0)) this.#pool.give(chunk)
+        for (const chunk of chunks.splice(0)) giveChunk(chunk)
         for (const release of releases.splice(0)) release()
       },
     }

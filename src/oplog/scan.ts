@@ -110,26 +110,28 @@ function mismatch(header: SegmentHeader, beginning: Beginning): string | undefin
 /** One buffer is read into while the other one's bytes are checked. */
 async function follow(file: DiskFile, size: number, chain: Chain): Promise<Problem | undefined> {
   const room = Math.min(size, READ_BYTES)
-  const buffers = [Buffer.allocUnsafeSlow(room), Buffer.allocUnsafeSlow(room)] as const
+  const buffers = [Buffer.allocUnsafeSlow(room)]
   let index: 0 | 1 = 0
   /** Of a line whose end isn't read yet, at the beginning of the buffer. */
   let kept = 0
   let offset = 0
   let lineStart = true
-  let reading = file.readInto(buffers[0].subarray(0, size), 0)
+  let reading = file.readInto(buffers[0]!.subarray(0, size), 0)
   for (let more = true; more;) {
     const length: number = await reading
-    const bytes: Buffer = buffers[index].subarray(0, kept + length)
+    const bytes: Buffer = buffers[index]!.subarray(0, kept + length)
     const end = offset + bytes.length
     more = length > 0 && end < size
     // Whole lines; a line longer than what is read at once can't be a seal and is taken in pieces.
     const whole = bytes.lastIndexOf(NEWLINE) + 1
     if (whole === 0 && !more) break
     const taken = whole > 0 ? bytes.subarray(0, whole) : bytes
-    index = index === 0 ? 1 : 0
-    kept = bytes.copy(buffers[index], 0, taken.length)
     if (more) {
-      reading = file.readInto(buffers[index].subarray(kept, kept + size - end), end)
+      index = index === 0 ? 1 : 0
+      // Most logs are short and need but one.
+      const next = (buffers[index] ??= Buffer.allocUnsafeSlow(room))
+      kept = bytes.copy(next, 0, taken.length)
+      reading = file.readInto(next.subarray(kept, kept + size - end), end)
       // It is awaited later.
       reading.catch(() => undefined)
     }

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { assert, MerganserError } from '../core/errors.ts'
 import type { Disk, DiskFile } from '../environment/environment.ts'
 import { headerLine, livePath, NEWLINE, REMARK, rotatedPath, SEAL_END_BYTES, sealEnd, sealStart } from './format.ts'
-import { ChunkPool, Gathered } from './gathered.ts'
+import { Gathered } from './gathered.ts'
 
 /** Where a log ends and a writer goes on. */
 export interface LogEnd {
@@ -61,16 +61,11 @@ export class OplogWriter {
   /** The checksum of the last seal that was written, and the record count of the last one that was cut. */
   #crc: number
   #sealed: number
-  #gathered: Gathered
+  readonly #gathered = new Gathered()
   #listener: AppendListener | undefined
 
   /** @param file the live segment, open for appending, `end.bytes` long */
-  constructor(
-    disk: Disk,
-    file: DiskFile,
-    end: LogEnd,
-    options: { segmentBytes: number; checkAppends: boolean; pool?: ChunkPool },
-  ) {
+  constructor(disk: Disk, file: DiskFile, end: LogEnd, options: { segmentBytes: number; checkAppends: boolean }) {
     this.replica = end.replica
     this.logId = end.logId
     this.#disk = disk
@@ -82,7 +77,6 @@ export class OplogWriter {
     this.#size = end.bytes
     this.#records = this.#durable = this.#sealed = end.records
     this.#crc = end.crc
-    this.#gathered = new Gathered(options.pool ?? new ChunkPool())
   }
 
   /** Records appended so far, durable or not: the number of the last one. */

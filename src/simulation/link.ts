@@ -65,10 +65,10 @@ export class Link {
    */
   ask<T>(life: Life, replica: string, work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      let settled = false
+      const waiting: Life = { ended: false }
       const settle = (then: () => void) => {
-        if (settled || life.ended) return
-        settled = true
+        if (waiting.ended || life.ended) return
+        waiting.ended = true
         then()
       }
       const lost = (why: string) => {
@@ -86,7 +86,7 @@ export class Link {
         },
         lost,
       )
-      this.#schedule.at(TIME_LIMIT, life, () => {
+      this.#schedule.at(TIME_LIMIT, waiting, () => {
         lost('no answer in time')
       })
     })

@@ -13,6 +13,8 @@ export class Unreadable extends Error {}
 /** A record of a log, whichever it is; its stamp is always there. */
 export interface LogRecord extends Omit<Operation, 'replica'> {
   readonly stamp: string
+  /** What it writes; undefined for a GET. */
+  readonly row: PlainRow | undefined
 }
 
 interface Known {
@@ -67,7 +69,7 @@ export class LogReader {
       if (bytes[start] !== REMARK) {
         const record = this.#record(bytes, start, end, name)
         known.records.push(record)
-        if (record.op !== 'get') known.rows.join(record.table, record.key, rowOf(record, this.#columns[record.table]!))
+        if (record.row !== undefined) known.rows.join(record.table, record.key, record.row)
       }
       start = end + 1
     }
@@ -85,7 +87,9 @@ export class LogReader {
     const known = this.#records.get(id)
     if (known !== undefined) return known
     const operation = this.#operation(bytes, start, end, name)
-    const record = { ...operation, stamp: operation.stamp! }
+    const stamp = operation.stamp!
+    const row = operation.op === 'get' ? undefined : rowOf(operation, stamp, this.#columns[operation.table]!)
+    const record = { ...operation, stamp, row }
     this.#records.set(id, record)
     return record
   }
@@ -108,10 +112,9 @@ export class LogReader {
   }
 }
 
-/** The row that one record of a log writes. */
-export function rowOf(record: LogRecord, columns: number): PlainRow {
+function rowOf({ op, cells: assigned }: Operation, stamp: string, columns: number): PlainRow {
   const cells: (Cell | undefined)[] = Array.from({ length: columns }, () => undefined)
-  if (record.op === 'delete') return { cells, deleted: record.stamp }
-  for (const { column, value } of record.cells) cells[column] = { value, stamp: record.stamp }
+  if (op === 'delete') return { cells, deleted: stamp }
+  for (const { column, value } of assigned) cells[column] = { value, stamp }
   return { cells, deleted: '' }
 }

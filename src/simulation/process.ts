@@ -53,6 +53,15 @@ export class SimulatedProcess {
       clock: { nanoseconds: () => world.wall(), milliseconds: () => schedule.now / 1_000 },
       timers: {
         sleep: (milliseconds, signal) => this.#sleep(milliseconds, signal),
+        after: (milliseconds, call) => {
+          const off: Life = { ended: false }
+          schedule.at(milliseconds * 1_000, off, () => {
+            if (!this.life.ended) call()
+          })
+          return () => {
+            off.ended = true
+          }
+        },
         yield: () => schedule.after(1, this.life),
       },
       random: { hex: (digits) => identities.hex(digits), fraction: () => identities.fraction() },

@@ -114,5 +114,6 @@ function shownCell(row: PlainRow | undefined, column: number): Cell | undefined 
 
 /** Whether `a` holds everything of `b` or newer: joining `b` would change nothing that shows. */
 export function covers(a: PlainRow | undefined, b: PlainRow): boolean {
-  return sameNormal(a, joined(a, b), b.cells.length)
+  const both = joined(a, b)
+  return both === a || sameNormal(a, both, b.cells.length)
 }

@@ -25,7 +25,6 @@ class World implements LeaseWorld {
       this.now += milliseconds
       return Promise.resolve()
     },
-    yield: () => Promise.resolve(),
   }
 }
 

@@ -1,6 +1,6 @@
 import { keyOf } from '../database.ts'
 import { plainRow } from '../history.ts'
-import { rowOf, type LogRecord } from '../logs.ts'
+import type { LogRecord } from '../logs.ts'
 import { covers, type PlainRow } from '../rows.ts'
 import { rowName, showRow, violated, type Between, type Checker } from './checker.ts'
 
@@ -38,14 +38,13 @@ export function truePositions(): Checker {
 
 /** Records that wrote a row that `held` doesn't cover. */
 function uncovered(
-  { columns }: Between,
   records: readonly LogRecord[],
   held: (table: number, key: string) => PlainRow | undefined,
   isOld: (table: number, key: string, row: PlainRow) => boolean = () => false,
 ): { readonly record: LogRecord; readonly row: PlainRow } | undefined {
   for (const record of records) {
-    if (record.op === 'get') continue
-    const row = rowOf(record, columns[record.table]!)
+    const { row } = record
+    if (row === undefined) continue
     const there = held(record.table, record.key)
     const covered = there !== undefined && covers(there, row)
     if (!covered && !isOld(record.table, record.key, row)) return { record, row }
@@ -60,7 +59,7 @@ function checkFlushed(world: Between, replica: number, records: readonly LogReco
     const row = database.get(plan.tables[table]!.name, keyOf(key))
     return row === undefined ? undefined : plainRow(row)
   }
-  const found = uncovered(world, records, held)
+  const found = uncovered(records, held)
   if (found === undefined) return
   const { table, key } = found.record
   const what = `${rowName(plan, table, key)} = ${showRow(found.row)}; it has ${showRow(held(table, key))}`
@@ -75,7 +74,7 @@ function checkSeen(world: Between, replica: number, from: number, records: reado
     const before = bases[from]!.get(table, key)
     return before !== undefined && covers(before, row)
   }
-  const found = uncovered(world, records, held, isOld)
+  const found = uncovered(records, held, isOld)
   if (found === undefined) return
   const { table, key } = found.record
   const what = `${rowName(plan, table, key)} = ${showRow(found.row)}; it has ${showRow(held(table, key))}`

@@ -89,6 +89,11 @@ export class RowList {
     }
   }
 
+  /** Nobody reads them any more: what of them was lent goes back to where it came from. */
+  giveBack(): void {
+    for (const { batch } of this.#parts) batch.release?.()
+  }
+
   texts(): string[] {
     return this.#parts.flatMap((part) => rowTexts([part]))
   }

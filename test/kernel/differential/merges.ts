@@ -123,19 +123,27 @@ function alike(both: Both, from: number, mine: Progress, theirs: Progress): bool
   if (mine.apart) return false
   const told = ({ position, rows, conflicts }: Progress) => [position, rows, conflicts].join()
   if (told(mine) !== told(theirs) || !sameTexts(mine.took.texts(), theirs.took.texts())) return false
-  const left = ({ state, position }: Progress) => rowTexts(state.changes(from, position, ALL).changed)
+  const left = ({ state, position }: Progress) => {
+    const rows = changesOf(state, from, position)
+    const texts = rows.texts()
+    rows.giveBack()
+    return texts
+  }
   return sameTexts(left(mine), left(theirs))
 }
 
 /** Reading doesn't disturb a merge. */
 function lookBetween(both: Both, from: number): void {
   const first = both.forgotten[from]!
-  const [expected, got] = [both.model, both.subject].map((state) => {
-    const rows = new RowList()
-    rows.add(state.changes(from, first, ALL).changed)
-    return rows
-  })
+  const [expected, got] = [both.model, both.subject].map((state) => changesOf(state, from, first))
   sameRows('changes', expected!, got!)
+  got!.giveBack()
+}
+
+function changesOf(state: ReplicaState, of: number, from: number): RowList {
+  const rows = new RowList()
+  rows.add(state.changes(of, from, ALL).changed)
+  return rows
 }
 
 /** Any of the conflicts, as many as asked for. */

@@ -48,6 +48,7 @@ export function walkBoth(both: Both, replica: number, from: number, rows: number
   theirs.toEnd(rows)
   sameEnd(both, replica, mine, theirs)
   sameRows('changes', mine.rows, theirs.rows)
+  theirs.rows.giveBack()
   sameSet('keys to look up before they are flushed', mine.lookups, theirs.lookups)
 }
 
@@ -90,6 +91,7 @@ export class Walker {
     sameEnd(this.#both, this.replica, mine, theirs)
     const expected = this.#last(mine)
     const got = this.#last(theirs)
+    theirs.rows.giveBack()
     sameSet('keys of an interrupted walk', [...expected.keys()], [...got.keys()])
     // A row that was learned meanwhile is no change: one may have given it before, the other after that.
     if (this.#learned === this.#both.learned[this.replica]) {
