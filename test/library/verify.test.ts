@@ -6,7 +6,7 @@ import type * as Library from '../../src/index.ts'
 import { Directories } from '../engine/support.ts'
 
 /** The library as programs import it: its threads start from what was built. */
-const built: unknown = await import(new URL('../../dist/index.js', import.meta.url).href)
+const built: unknown = await import(new URL('../../lib/index.js', import.meta.url).href)
 const { copy, diff, doctor, newTally, openSession, repair } = built as typeof Library
 
 const directories = new Directories()

@@ -10,7 +10,7 @@ import { DOCUMENTS, read, ROOT } from './support.ts'
 const GENERATED = ['bench/RESULTS.md']
 
 const texts = new Map(await Promise.all(DOCUMENTS.map(async (path) => [path, await read(path)] as const)))
-const program = programOf(new Shell({ debug: false }))
+const program = programOf(new Shell({ debug: false }), '0.0.0')
 
 /** The fragments that a page's headings have. */
 function fragmentsOf(text: string): Set<string> {

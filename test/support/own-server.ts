@@ -9,6 +9,8 @@ export interface OwnServer {
   /** It takes connections but answers nothing (SIGSTOP), until `resume`. */
   pause(): void
   resume(): void
+  /** What it has said since it was started, where it says something that helps. */
+  log?(): string
   /** Ends it and takes its files away. */
   close(): Promise<void>
 }

@@ -28,6 +28,8 @@ export interface ShakenServer {
   database(): Promise<ShakenDatabase>
   /** Kills it and starts it again. */
   restart(): Promise<void>
+  /** The last errors that it wrote into its log. */
+  errors(): readonly string[]
   close(): Promise<void>
 }
 
@@ -49,6 +51,9 @@ export interface NetworkTraits {
   readonly look: number
 }
 
+/** Lines of a server's log that are told beside a problem. */
+const LOGGED = 12
+
 /** What suits a server that answers in milliseconds. */
 export const QUICK: Omit<NetworkTraits, 'isCommit'> = {
   times: { pause: [50, 400], slow: [200, 800], hole: [300, 3_500], probes: 8_000, armed: 3_000 },
@@ -66,6 +71,10 @@ export function shaken(server: OwnServer, database: ShakenServer['database']): S
     async restart() {
       await server.kill()
       await server.start()
+    },
+    errors() {
+      const lines = server.log?.().split('\n') ?? []
+      return lines.filter((line) => /error|exception|failed/i.test(line)).slice(-LOGGED)
     },
     close: () => server.close(),
   }
@@ -203,7 +212,8 @@ async function runSeed(
     const rows = await vi.waitFor(() => witness.end(), { timeout: 60_000, interval: 200 })
     problems.push(...(await compared(restless, rows, directory)))
   } catch (error) {
-    problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    problems.push([what, ...server.errors()].join('\n    the server said: '))
   } finally {
     await restless.abandon()
     await witness.end().catch(() => undefined)

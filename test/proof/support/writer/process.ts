@@ -127,6 +127,15 @@ export class Writer {
     }
   }
 
+  /** The library's program: resolves when it has acknowledged something, whatever else it says. Rejects where it ends before. */
+  async acknowledges(): Promise<void> {
+    while (this.word('ack') === undefined) {
+      const lines = this.said.length
+      await this.says(lines + 1)
+      if (this.said.length === lines) throw new Error(`it ended before it acknowledged anything: ${await this.told()}`)
+    }
+  }
+
   /** kill -9; resolves when it is gone and all that it had said was read. */
   async kill(): Promise<Ended> {
     this.child.kill('SIGKILL')

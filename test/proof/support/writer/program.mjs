@@ -1,5 +1,5 @@
-import { readFileSync, writeSync } from 'node:fs'
-import { openSession } from '../../../../dist/index.js'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { openSession } from '../../../../lib/index.js'
 
 /*
  * A program that uses the library, to be killed, stopped or refused by the system: it opens the session that the file in
@@ -10,7 +10,8 @@ import { openSession } from '../../../../dist/index.js'
  */
 const plan = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 const table = 't'
-const say = (line) => writeSync(1, `${line.replaceAll('\n', '\\n')}\n`)
+// All of the line: one write to a pipe may take a part only.
+const say = (line) => writeFileSync(1, `${line.replaceAll('\n', '\\n')}\n`)
 
 function execute(session, { op, replica, key, from, value }) {
   switch (op) {
