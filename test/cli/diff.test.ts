@@ -32,7 +32,7 @@ beforeAll(async () => {
   workspace = await Workspace.create({ warm: true })
   await workspace.write('merganser.yaml', CONFIG)
   await workspace.done(['run'], SCRIPT)
-}, 60_000)
+})
 
 const diff = (...args: string[]) => workspace.run(['diff', ...args, ...FIND])
 

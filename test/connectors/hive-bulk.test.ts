@@ -14,7 +14,7 @@ const row = (number: number, value: string, stamp: number): StampedRow => ({
 })
 
 describeOn(['hive'], 'large batches into Hive', (url) => {
-  it('I5: rows that were believed to be new are joined with those that were there', { timeout: 240_000 }, async () => {
+  it('I5: rows that were believed to be new are joined with those that were there', async () => {
     const databases = new Databases(url)
     const store = await hive.open(hive.options({ url: await databases.create() }), {
       access: 'write',

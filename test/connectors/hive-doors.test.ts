@@ -43,7 +43,7 @@ describeOn(['hive'], 'a HiveServer2 of other settings', () => {
       settings: { 'hive.conf.restricted.list': 'none' },
     })
     ;[bare, sasl, sealed, sealedHttp, http] = own.urls as [string, string, string, string, string]
-  }, 180_000)
+  })
   afterAll(async () => {
     await own.close()
     await rm(root, { recursive: true, force: true })
@@ -62,7 +62,7 @@ describeOn(['hive'], 'a HiveServer2 of other settings', () => {
       },
       (error: unknown) => error as { code: string; message: string; advice?: string },
     )
-    expect(performance.now() - started).toBeLessThan(LIMIT * 1_000 + 1_500)
+    expect(performance.now() - started).toBeLessThan(LIMIT * 1_000 + 10_000)
     expect(found, 'it was opened').toBeDefined()
     const text = `${found!.message}; ${found!.advice ?? ''}`
     expect(text).not.toContain('p@ss')
@@ -169,7 +169,7 @@ describeOn(['hive'], 'a HiveServer2 of other settings', () => {
     await expect(store).rejects.toThrow(/privilege/)
   })
 
-  it('takes a large batch by each way of staging, and holds the same rows', { timeout: 240_000 }, async () => {
+  it('takes a large batch by each way of staging, and holds the same rows', async () => {
     // What it serves is the protocol of WebHDFS; the files lie where Hive looks for them.
     const webhdfs = await startWebHdfs(own.directory)
     const rows = textRows(1_200, (i) => `${hostileTexts[i % hostileTexts.length]!} ${String(i)}`, 5)

@@ -27,7 +27,7 @@ describeOn(['hive'], 'Hive, when something goes wrong', () => {
         'hive.compactor.initiator.on': 'false',
       },
     })
-  }, 180_000)
+  })
   afterAll(async () => {
     await own.close()
     await rm(root, { recursive: true, force: true })
@@ -43,28 +43,24 @@ describeOn(['hive'], 'Hive, when something goes wrong', () => {
     }
   })
 
-  it(
-    'rows that a constraint of the table refuses are rejected one by one, and the rest is written',
-    { timeout: 240_000 },
-    async () => {
-      const table = textTable('checked')
-      const session = await sessionOn(own.url)
-      await session.execute(
-        'CREATE TABLE checked (k string, v string CHECK (length(v) < 9) ENABLE NOVALIDATE RELY, v_stamp string, deleted_stamp string) ' +
-          "STORED AS ORC TBLPROPERTIES ('transactional' = 'true')",
-      )
-      await session.close()
-      const store = await openStore({ url: own.url })
-      await store.ensureTable(table)
-      const rows = textRows(4, (i) => (i === 2 ? 'much too long' : 'fine'), 1)
-      const { rejected, ...counts } = await store.writeRows(table, batchOf(table, rows))
-      expect(counts).toEqual({ written: 3, stale: 0, foreign: [] })
-      expect(rejected).toEqual([{ row: 2, reason: expect.stringMatching(/constraint/) as string }])
-      expect(rejected[0]!.reason).not.toContain('too long')
-      expect(await scanned(store, table)).toEqual(rows.filter((_, i) => i !== 2))
-      await store.close()
-    },
-  )
+  it('rows that a constraint of the table refuses are rejected one by one, and the rest is written', async () => {
+    const table = textTable('checked')
+    const session = await sessionOn(own.url)
+    await session.execute(
+      'CREATE TABLE checked (k string, v string CHECK (length(v) < 9) ENABLE NOVALIDATE RELY, v_stamp string, deleted_stamp string) ' +
+        "STORED AS ORC TBLPROPERTIES ('transactional' = 'true')",
+    )
+    await session.close()
+    const store = await openStore({ url: own.url })
+    await store.ensureTable(table)
+    const rows = textRows(4, (i) => (i === 2 ? 'much too long' : 'fine'), 1)
+    const { rejected, ...counts } = await store.writeRows(table, batchOf(table, rows))
+    expect(counts).toEqual({ written: 3, stale: 0, foreign: [] })
+    expect(rejected).toEqual([{ row: 2, reason: expect.stringMatching(/constraint/) as string }])
+    expect(rejected[0]!.reason).not.toContain('too long')
+    expect(await scanned(store, table)).toEqual(rows.filter((_, i) => i !== 2))
+    await store.close()
+  })
 
   it('what a write has in the directory of a table while it runs no reader meets, also if the server is killed', async () => {
     const table = textTable('undisturbed')
@@ -141,47 +137,43 @@ describeOn(['hive'], 'Hive, when something goes wrong', () => {
     await store.close()
   })
 
-  it(
-    'a lost connection in a statement or a scan is CONNECTION_LOST, and nothing is half done',
-    { timeout: 240_000 },
-    async () => {
-      const table = textTable('cut')
-      const proxy = await proxyTo(own.url)
-      const rows = textRows(5_100, (i) => `value ${String(i)}`, 1)
-      const store = await openStore({ url: proxy.url })
-      await store.ensureTable(table)
-      await store.writeRows(table, batchOf(table, rows))
-      let seen = 0
-      const scanning = (async () => {
-        for await (const batch of store.scanRows(table)) {
-          if (seen === 0) proxy.cut()
-          seen += batch.rows
-        }
-      })()
-      await expect(scanning).rejects.toMatchObject({ code: 'CONNECTION_LOST', place: { replica: 'HIVE' } })
-      await store.close()
-
-      let writing = false
-      const progress = (): void => {
-        if (writing) proxy.cut()
+  it('a lost connection in a statement or a scan is CONNECTION_LOST, and nothing is half done', async () => {
+    const table = textTable('cut')
+    const proxy = await proxyTo(own.url)
+    const rows = textRows(5_100, (i) => `value ${String(i)}`, 1)
+    const store = await openStore({ url: proxy.url })
+    await store.ensureTable(table)
+    await store.writeRows(table, batchOf(table, rows))
+    let seen = 0
+    const scanning = (async () => {
+      for await (const batch of store.scanRows(table)) {
+        if (seen === 0) proxy.cut()
+        seen += batch.rows
       }
-      const again = await openStore({ url: proxy.url }, { progress })
-      const newer = textRows(5_100, (i) => `newer ${String(i)}`, 2)
-      writing = true
-      const outcome = expect(again.writeRows(table, batchOf(table, newer))).rejects.toMatchObject({
-        code: 'CONNECTION_LOST',
-      })
-      await outcome
-      await again.close()
-      await proxy.close()
+    })()
+    await expect(scanning).rejects.toMatchObject({ code: 'CONNECTION_LOST', place: { replica: 'HIVE' } })
+    await store.close()
 
-      const third = await openStore({ url: own.url })
-      const { written, stale } = await third.writeRows(table, batchOf(table, newer))
-      expect(written + stale).toBe(5_100)
-      expect(await scanned(third, table)).toEqual(newer)
-      await third.close()
-    },
-  )
+    let writing = false
+    const progress = (): void => {
+      if (writing) proxy.cut()
+    }
+    const again = await openStore({ url: proxy.url }, { progress })
+    const newer = textRows(5_100, (i) => `newer ${String(i)}`, 2)
+    writing = true
+    const outcome = expect(again.writeRows(table, batchOf(table, newer))).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+    })
+    await outcome
+    await again.close()
+    await proxy.close()
+
+    const third = await openStore({ url: own.url })
+    const { written, stale } = await third.writeRows(table, batchOf(table, newer))
+    expect(written + stale).toBe(5_100)
+    expect(await scanned(third, table)).toEqual(newer)
+    await third.close()
+  })
 
   it('a signal ends a statement while it is compiled, and a server that is silent holds nobody up', async () => {
     const session = await sessionOn(quick(own.url))
@@ -208,14 +200,14 @@ describeOn(['hive'], 'Hive, when something goes wrong', () => {
     })
     const started = performance.now()
     await expect(running).rejects.toBe(reason)
-    expect(performance.now() - started).toBeLessThan(20_000)
+    expect(performance.now() - started).toBeLessThan(60_000)
     expect(other.lost).toBe(true)
     const silent = sessionOn(quick(own.url).replace('connectSeconds=5', 'connectSeconds=1'))
     await expect(silent).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
     own.resume()
   })
 
-  it('the lock of another MERGE is waited for, and it is told who holds it', { timeout: 240_000 }, async () => {
+  it('the lock of another MERGE is waited for, and it is told who holds it', async () => {
     const table = textTable('locked')
     const told: string[] = []
     const holding: HiveConnection[] = []
@@ -244,39 +236,35 @@ describeOn(['hive'], 'Hive, when something goes wrong', () => {
     )
   })
 
-  it(
-    'a lock that is held too long ends the wait at the time limit, with its holder named',
-    { timeout: 240_000 },
-    async () => {
-      const table = textTable('held')
-      const store = await openStore({ url: own.url })
-      await store.ensureTable(table)
-      await store.writeRows(
+  it('a lock that is held too long ends the wait at the time limit, with its holder named', async () => {
+    const table = textTable('held')
+    const store = await openStore({ url: own.url })
+    await store.ensureTable(table)
+    await store.writeRows(
+      table,
+      batchOf(
         table,
-        batchOf(
-          table,
-          textRows(3, () => 'old', 1),
-        ),
-      )
-      await store.close()
-      const holder = await holdLock(own, 'held')
-      const limited = await openStore({ url: own.url, statementSeconds: 8 })
-      const waiting = limited.writeRows(
+        textRows(3, () => 'old', 1),
+      ),
+    )
+    await store.close()
+    const holder = await holdLock(own, 'held')
+    const limited = await openStore({ url: own.url, statementSeconds: 8 })
+    const waiting = limited.writeRows(
+      table,
+      batchOf(
         table,
-        batchOf(
-          table,
-          textRows(3, () => 'new', 2),
-        ),
-      )
-      await expect(waiting).rejects.toMatchObject({
-        code: 'BACK_OFF',
-        message: expect.stringMatching(/stayed locked by transaction \d+/) as string,
-        advice: expect.stringMatching(/ABORT TRANSACTIONS/) as string,
-      })
-      holder.destroy()
-      await limited.close()
-    },
-  )
+        textRows(3, () => 'new', 2),
+      ),
+    )
+    await expect(waiting).rejects.toMatchObject({
+      code: 'BACK_OFF',
+      message: expect.stringMatching(/stayed locked by transaction \d+/) as string,
+      advice: expect.stringMatching(/ABORT TRANSACTIONS/) as string,
+    })
+    holder.destroy()
+    await limited.close()
+  })
 
   it(
     'a server that is killed in a flush and started again loses nothing; what it left locked is waited for',

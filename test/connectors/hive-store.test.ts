@@ -51,7 +51,7 @@ describeOn(['hive'], 'the connector hive, beyond the kit', (url) => {
     expect(isHidden(location)).toBe(hidden)
   })
 
-  it('I8: literals give back any text, one by one and packed', { timeout: 120_000 }, async () => {
+  it('I8: literals give back any text, one by one and packed', async () => {
     const random = new SeededRandom(7)
     const units = [
       ...Array.from('\'"\\\n\r\t\0\u0001\u0002\u0003$;{}0123un%'),
@@ -94,69 +94,63 @@ describeOn(['hive'], 'the connector hive, beyond the kit', (url) => {
     }
   })
 
-  it(
-    'digests that Hive works out are those of the rows that it gives, in each range',
-    { timeout: 240_000 },
-    async () => {
-      const store = await openStore({ url: await databases.create() })
-      try {
-        const spellings = [
-          'string',
-          'int64',
-          'boolean',
-          'date',
-          'bytes',
-          'decimal(38,18)',
-          'decimal(38,0)',
-          'timestamp',
-          'json',
-        ]
-        const parse = (spelling: string) => {
-          const [name, precision, scale] = spelling.split(/[(),]/)
-          const type = { name: name as 'string' }
-          return precision === undefined ? type : { ...type, precision: Number(precision), scale: Number(scale) }
-        }
-        const table: TableSchema = {
-          name: 'digests',
-          key: [
-            { name: 'k', type: { name: 'string' } },
-            { name: 'n', type: { name: 'int64' } },
-          ],
-          values: spellings.map((spelling, c) => ({ name: `v${String(c)}`, type: parse(spelling) })),
-        }
-        await store.ensureTable(table)
-        const lost = /^1969-12-31 23:59:59\./
-        const texts = spellings.map((spelling) => edgeValues[spelling]!.filter((text) => !lost.test(text)))
-        const rows = Array.from({ length: 150 }, (_, i): StampedRow => ({
-          key: [hostileTexts[i % hostileTexts.length]!, String(i)],
-          cells: texts.map((some, c) =>
-            (i + c) % 5 === 0
-              ? null
-              : { value: (i + c) % 7 === 0 ? null : some[i % some.length]!, stamp: stamp(i + c) },
-          ),
-          deleted: i % 5 === 1 ? stamp(0) : null,
-        }))
-        expect((await store.writeRows(table, batchOf(table, rows))).written).toBe(150)
-        const digested: Buffer[] = []
-        const keys: string[][] = []
-        for await (const batch of store.scanRows(table)) {
-          for (let i = 0; i < batch.rows; i++) {
-            digested.push(digestBytes(batch, i))
-            keys.push([...rowAt(batch, i).key])
-          }
-        }
-        const ranges: KeyRange[] = [{ upTo: keys[40]! }, { after: keys[40]!, upTo: keys[90]! }, { after: keys[90]! }]
-        expect(await store.digest!(table, [{}])).toEqual([sums(digested)])
-        expect(await store.digest!(table, ranges)).toEqual([
-          sums(digested.slice(0, 41)),
-          sums(digested.slice(41, 91)),
-          sums(digested.slice(91)),
-        ])
-      } finally {
-        await store.close()
+  it('digests that Hive works out are those of the rows that it gives, in each range', async () => {
+    const store = await openStore({ url: await databases.create() })
+    try {
+      const spellings = [
+        'string',
+        'int64',
+        'boolean',
+        'date',
+        'bytes',
+        'decimal(38,18)',
+        'decimal(38,0)',
+        'timestamp',
+        'json',
+      ]
+      const parse = (spelling: string) => {
+        const [name, precision, scale] = spelling.split(/[(),]/)
+        const type = { name: name as 'string' }
+        return precision === undefined ? type : { ...type, precision: Number(precision), scale: Number(scale) }
       }
-    },
-  )
+      const table: TableSchema = {
+        name: 'digests',
+        key: [
+          { name: 'k', type: { name: 'string' } },
+          { name: 'n', type: { name: 'int64' } },
+        ],
+        values: spellings.map((spelling, c) => ({ name: `v${String(c)}`, type: parse(spelling) })),
+      }
+      await store.ensureTable(table)
+      const lost = /^1969-12-31 23:59:59\./
+      const texts = spellings.map((spelling) => edgeValues[spelling]!.filter((text) => !lost.test(text)))
+      const rows = Array.from({ length: 150 }, (_, i): StampedRow => ({
+        key: [hostileTexts[i % hostileTexts.length]!, String(i)],
+        cells: texts.map((some, c) =>
+          (i + c) % 5 === 0 ? null : { value: (i + c) % 7 === 0 ? null : some[i % some.length]!, stamp: stamp(i + c) },
+        ),
+        deleted: i % 5 === 1 ? stamp(0) : null,
+      }))
+      expect((await store.writeRows(table, batchOf(table, rows))).written).toBe(150)
+      const digested: Buffer[] = []
+      const keys: string[][] = []
+      for await (const batch of store.scanRows(table)) {
+        for (let i = 0; i < batch.rows; i++) {
+          digested.push(digestBytes(batch, i))
+          keys.push([...rowAt(batch, i).key])
+        }
+      }
+      const ranges: KeyRange[] = [{ upTo: keys[40]! }, { after: keys[40]!, upTo: keys[90]! }, { after: keys[90]! }]
+      expect(await store.digest!(table, [{}])).toEqual([sums(digested)])
+      expect(await store.digest!(table, ranges)).toEqual([
+        sums(digested.slice(0, 41)),
+        sums(digested.slice(41, 91)),
+        sums(digested.slice(91)),
+      ])
+    } finally {
+      await store.close()
+    }
+  })
 
   it(
     'a large batch goes by a file or by literals, with stale and foreign rows found',
@@ -204,7 +198,7 @@ describeOn(['hive'], 'the connector hive, beyond the kit', (url) => {
     },
   )
 
-  it('doctor finds each way of staging, and leaves nothing behind', { timeout: 120_000 }, async () => {
+  it('doctor finds each way of staging, and leaves nothing behind', async () => {
     const options = hive.options({ url: await databases.create() })
     const context: OpenContext = { access: 'read', directory: 'unused', replica: 'HIVE' }
     const found = []

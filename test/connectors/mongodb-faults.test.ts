@@ -78,7 +78,7 @@ describeOn(['mongodb'], 'a MongoDB that fails', () => {
     const { lane: way, messages } = lane({ connectSeconds: 1 })
     await way.writeRows(table, batchOf(table, rows(100, 5)))
     const flush = way.writeRows(table, batchOf(table, rows(ROWS, 3)))
-    await expect.poll(stored, { timeout: 20_000, interval: 5 }).toBeGreaterThan(100)
+    await expect.poll(stored, { timeout: 60_000, interval: 5 }).toBeGreaterThan(100)
     await server.kill()
     await said(messages, /trying again/).toBeGreaterThan(0)
     await server.start()

@@ -56,7 +56,7 @@ describeOn(['mongodb'], 'a store of the connector mongodb', (url) => {
   afterAll(async () => {
     await Promise.all(stores.map((store) => store.close()))
     await databases.drop()
-  }, 60_000)
+  })
 
   it('I8: keys, values, names of columns and of JSON members never become operators, paths or types', async () => {
     const store = await open(databases.fresh())
@@ -151,7 +151,7 @@ describeOn(['mongodb'], 'a store of the connector mongodb', (url) => {
     stores.push(store)
     expect(messages).toEqual([expect.stringContaining('waiting for pid 1 on a host')])
     await store.writeMeta({ inUse: false, highWater: '', position: 3 })
-  }, 60_000)
+  })
 
   it('diagnose tells what there is, and leaves nothing behind', async () => {
     const at = databases.fresh()

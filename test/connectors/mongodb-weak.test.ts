@@ -42,7 +42,7 @@ describeOn(['ferretdb'], 'the connector mongodb on a server without pipeline upd
   afterAll(async () => {
     await store?.close()
     await databases.drop()
-  }, 60_000)
+  })
 
   const all = async (): Promise<StampedRow[]> => {
     const rows: StampedRow[] = []

@@ -14,7 +14,7 @@ describe('a PostgreSQL server with a password and a certificate', () => {
 
   beforeAll(async () => {
     server = await startOwnPostgres()
-  }, 120_000)
+  })
   afterEach(async () => {
     for (const store of opened.splice(0)) await store.close()
   })
@@ -118,7 +118,7 @@ describe('a PostgreSQL server with a password and a certificate', () => {
       (error: unknown) => (error as MerganserError).code,
     )
     const waiting = "SELECT (count(*) > 0)::text FROM pg_locks WHERE NOT granted AND mode = 'RowExclusiveLock'"
-    await expect.poll(() => run(server.url, waiting), { timeout: 10_000 }).toEqual([['true']])
+    await expect.poll(() => run(server.url, waiting), { timeout: 60_000 }).toEqual([['true']])
     await server.kill()
     expect(await outcome).toBe('CONNECTION_LOST')
     await expect(store.readRows(DEFAULT_TABLE, keysOf(DEFAULT_TABLE, [row(0).key]))).rejects.toMatchObject({
@@ -133,5 +133,5 @@ describe('a PostgreSQL server with a password and a certificate', () => {
     const { written, stale } = await again.writeRows(DEFAULT_TABLE, batchOf(DEFAULT_TABLE, rows))
     expect(written + stale).toBe(rows.length)
     expect(stale % 20_000).toBe(0)
-  }, 60_000)
+  })
 })

@@ -53,7 +53,7 @@ ${root ? 'user = nobody' : ''}
   )
   await chmod(directory, 0o755)
   const child = spawn(program, ['-q', file], { stdio: 'ignore' })
-  await expect.poll(() => listens(own), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => listens(own), { timeout: 60_000 }).toBe(true)
   return {
     url: `postgres://${username}@127.0.0.1:${String(own)}/pooled?sslmode=disable`,
     close: async () => {

@@ -228,7 +228,7 @@ test('I13: a result is shown once it is durable, though what follows waits for a
     () => {
       expect(told.lines).toEqual(['A.GET((k,1)) = mine'])
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   )
   release!()
   await running

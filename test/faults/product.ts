@@ -6,7 +6,7 @@ import { type Ended, type Started } from '../cli/support.ts'
 import type { ReplicaOptions } from './subject.ts'
 
 /** No run of these cases has a reason to take longer, in milliseconds. */
-const TIME_LIMIT = 90_000
+const TIME_LIMIT = 300_000
 
 export interface Installation {
   /** Seconds that a database may stay away. */
@@ -34,7 +34,7 @@ export class Product {
 
   /** A configuration, with a state directory of its own. */
   async install(options: ReplicaOptions, installation: Installation = {}): Promise<Merganser> {
-    const { retry = 60, tables, state, more, beside = false } = installation
+    const { retry = 240, tables, state, more, beside = false } = installation
     const name = `m${String(++this.#count)}`
     const replicas = { REAL: options, OTHER: { type: 'embedded-documents' }, ...more }
     const config = `${tables ?? ''}\nreplicas: ${JSON.stringify(replicas)}\nretry: { seconds: ${String(retry)} }\n`
@@ -132,7 +132,7 @@ export class Merganser {
   async logged(text: string): Promise<void> {
     await expect
       .poll(async () => (await readFile(this.path(`${this.state}/oplogs.real`), 'utf8')).includes(text), {
-        timeout: 30_000,
+        timeout: 120_000,
         interval: 50,
       })
       .toBe(true)

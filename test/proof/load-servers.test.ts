@@ -24,12 +24,12 @@ describeOn(['postgres', 'mongodb', 'hive'], 'three real servers', (postgres, mon
     staging = await mkdtemp(join(tmpdir(), 'merganser-load-'))
     const { hostname, port } = new URL({ HIVE: hive, POSTGRESQL: postgres, MONGODB: mongodb }[away])
     proxy = await FaultProxy.start({ host: hostname, port: Number(port) }, () => false)
-  }, 120_000)
+  })
   afterAll(async () => {
     await proxy.close()
     await Promise.all([database.drop(), documents.drop(), warehouses.dropAll()])
     await rm(staging, { recursive: true, force: true })
-  }, 120_000)
+  })
 
   test(
     `I11 I12: under load at full speed memory keeps its level, ${away} is waited for, and all drains and agrees`,

@@ -49,7 +49,7 @@ describeOn(['hive'], 'Hive and the network', () => {
     times: { pause: [500, 3_000], slow: [500, 2_000], hole: [1_000, 12_000], probes: 10_000, armed: 15_000 },
     runs: { ci: 5, nightly: 500 },
     ...{ beside: 3, faults: 2, restartEvery: 5, keys: 40 },
-    retrySeconds: [90],
-    ...{ callLimit: 200_000, drainLimit: 200_000, look: 3_000 },
+    retrySeconds: [240],
+    ...{ callLimit: 400_000, drainLimit: 400_000, look: 3_000 },
   })
 })

@@ -121,7 +121,7 @@ class Server implements OwnPostgres {
         await client.connect()
         await client.end()
       },
-      { timeout: 30_000, interval: 50 },
+      { timeout: 120_000, interval: 50 },
     )
   }
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
   right = await sides.side('RIGHT', 'warehouse')
   await put(left, TABLE, rows)
   await put(right, TABLE, rows.toSpliced(ROWS - 2, 1))
-}, 60_000)
+})
 afterAll(() => sides.end())
 
 /** A connector over a store that is open: connections are lost as a plan says. */

@@ -55,8 +55,12 @@ function metaOf({ logId, inUse, highWater, position }: Log): StoreMeta {
 }
 
 async function readLog(session: Session): Promise<NumberedLog | undefined> {
+  return lastLog(await properties(session, META))
+}
+
+function lastLog(found: readonly (readonly [string, string])[]): NumberedLog | undefined {
   let last: NumberedLog | undefined
-  for (const [name, value] of await properties(session, META)) {
+  for (const [name, value] of found) {
     const number = numberOfLog(name)
     if (number === undefined || (last !== undefined && last.number > number)) continue
     last = { log: JSON.parse(value) as Log, number }
@@ -98,6 +102,10 @@ async function leaseAt(session: Session, table: string): Promise<Lease | undefin
 export function isMissing(error: unknown): boolean {
   const fault = hiveFault(error)
   return fault !== undefined && (fault.sqlState === '42S02' || fault.code === 10001)
+}
+
+export function alreadyExists(error: unknown): boolean {
+  return /already ?exists/i.test(hiveFault(error)?.text ?? '')
 }
 
 /** Tables whose names begin so. `SHOW TABLES LIKE` means one kind of pattern to Hive 3 and another to Hive 4. */
@@ -170,8 +178,9 @@ interface Standing {
   readonly leases: readonly Lease[]
 }
 
-async function standing(session: Session): Promise<Standing> {
-  const numbers = await lockNumbers(session)
+/** @param without the number of a lock that isn't looked at */
+async function standing(session: Session, without?: number): Promise<Standing> {
+  const numbers = (await lockNumbers(session)).filter((number) => number !== without)
   const leases: Lease[] = []
   for (const number of numbers) {
     const lease = await leaseAt(session, lockTable(number))
@@ -237,17 +246,15 @@ export async function takeOwnership(
 async function lockOver(session: Session, found: Standing, lease: Lease, owner: Owner): Promise<number | undefined> {
   const before = await readLog(session)
   const number = Math.max(before?.number ?? 0, ...found.numbers) + 1
-  if (!(await created(session, lockTable(number), lease))) return undefined
-  const now = await standing(session)
-  const others = now.numbers.filter((one) => one !== number)
-  const leases = now.leases.filter(({ token }) => token !== lease.token)
-  const ours = owner.session !== undefined && leases.every((one) => one.session === owner.session)
-  const still = holderOf({ numbers: others, leases })?.pulse === holderOf(found)?.pulse
-  if (others.some((one) => one > number) || !(still || ours || leases.length === 0)) {
+  if (!(await created(session, lockTable(number), LEASE, lease))) return undefined
+  const others = await standing(session, number)
+  const ours = owner.session !== undefined && others.leases.every((one) => one.session === owner.session)
+  const still = holderOf(others)?.pulse === holderOf(found)?.pulse
+  if (others.numbers.some((one) => one > number) || !(still || ours || others.leases.length === 0)) {
     await dropLock(session, number)
     return undefined
   }
-  for (const other of others) await dropLock(session, other)
+  for (const other of others.numbers) await dropLock(session, other)
   return number
 }
 
@@ -274,13 +281,14 @@ async function takeLog(
   owner: Owner,
   number: number,
 ): Promise<{ log: Log; meta: StoreMeta | undefined }> {
-  const known = (await readLog(session))?.log
+  const found = await properties(session, META)
+  const known = lastLog(found)?.log
   const position = known?.logId === owner.logId ? known.position : 0
   const log = { logId: owner.logId, owner: owner.name, inUse: true, highWater: known?.highWater ?? '', position }
-  if ((await tablesLike(session, META)).includes(META)) await writeLog(session, number, log)
-  else await session.execute(tableOf(META, `${LOG}.${String(number)}`, log))
-  const names = (await properties(session, META)).map(([name]) => name)
-  const old = names.filter((name) => (numberOfLog(name) ?? number) < number)
+  if (known !== undefined || !(await created(session, META, `${LOG}.${String(number)}`, log))) {
+    await writeLog(session, number, log)
+  }
+  const old = found.map(([name]) => name).filter((name) => (numberOfLog(name) ?? number) < number)
   if (old.length > 0) {
     const list = old.map((name) => `'${name}'`).join(', ')
     await session.execute(`ALTER TABLE ${META} UNSET TBLPROPERTIES IF EXISTS (${list})`)
@@ -288,12 +296,13 @@ async function takeLog(
   return { log, meta: known && metaOf(known) }
 }
 
-async function created(session: Session, table: string, lease: Lease): Promise<boolean> {
+/** Makes a table with a property; false where it is there. */
+async function created(session: Session, table: string, property: string, value: unknown): Promise<boolean> {
   try {
-    await session.execute(tableOf(table, LEASE, lease))
+    await session.execute(tableOf(table, property, value))
     return true
   } catch (error) {
-    if (/already ?exists/i.test(hiveFault(error)?.text ?? '')) return false
+    if (alreadyExists(error)) return false
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import { MerganserError } from '../../core/errors.ts'
 import type { TableSchema } from '../../core/table.ts'
 import { hiveFault } from './client/faults.ts'
-import { isMissing } from './owner.ts'
+import { alreadyExists, isMissing } from './owner.ts'
 import type { Session } from './session.ts'
 import { createTable, createView, storedColumns, tableName } from './statements.ts'
 
@@ -66,8 +66,8 @@ async function describe(session: Session, table: TableSchema): Promise<Found | u
   }
 }
 
-/** Creates the table and its view where they aren't there. Throws SCHEMA_MISMATCH, BAD_SCHEMA. */
-export async function ensureShape(session: Session, table: TableSchema): Promise<void> {
+/** Creates the table and its view where they aren't there; whether the table was created. Throws SCHEMA_MISMATCH, BAD_SCHEMA. */
+export async function ensureShape(session: Session, table: TableSchema): Promise<boolean> {
   const names = [table.name, ...[...table.key, ...table.values].map(({ name }) => name)]
   if (names.some((name) => name.length > NAME_LENGTH)) {
     throw new MerganserError('BAD_SCHEMA', `table ${table.name}: a name is longer than Hive's`, {
@@ -84,18 +84,16 @@ export async function ensureShape(session: Session, table: TableSchema): Promise
       },
     )
   }
-  const there = await found(session, table)
-  if (there === undefined) {
-    await session.execute(createTable(table))
-    // Somebody may have come first.
-    await found(session, table)
-  } else if (!there.transactional) {
-    throw mismatch(table, 'is not transactional')
-  }
+  let there = await found(session, table)
+  const created = there === undefined && (await createIfMissing(session, table))
+  // Where its database lies may hide it; or somebody came first.
+  if (there === undefined) there = await found(session, table)
+  if (there?.transactional === false) throw mismatch(table, 'is not transactional')
   try {
     await session.execute(createView(table))
+    return created
   } catch (error) {
-    if (!/already ?exists|is not a view/i.test(hiveFault(error)?.text ?? '')) throw error
+    if (!alreadyExists(error) && !/is not a view/i.test(hiveFault(error)?.text ?? '')) throw error
     throw new MerganserError(
       'SCHEMA_MISMATCH',
       `the view ${table.name}_live can't be made: the name is taken in Hive`,
@@ -104,6 +102,17 @@ export async function ensureShape(session: Session, table: TableSchema): Promise
         cause: error,
       },
     )
+  }
+}
+
+/** False where somebody else made it meanwhile. */
+async function createIfMissing(session: Session, table: TableSchema): Promise<boolean> {
+  try {
+    await session.execute(createTable(table))
+    return true
+  } catch (error) {
+    if (alreadyExists(error)) return false
+    throw error
   }
 }
 

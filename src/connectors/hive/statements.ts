@@ -29,10 +29,11 @@ export function viewName(table: TableSchema): string {
   return quoted(`${table.name.toLowerCase()}_live`)
 }
 
+/** Fails where the table is there. */
 export function createTable(table: TableSchema): string {
   const columns = storedColumns(table).map(({ name, type }) => `${quoted(name)} ${type}`)
   return (
-    `CREATE TABLE IF NOT EXISTS ${tableName(table)} (${columns.join(', ')}) STORED AS ORC ` +
+    `CREATE TABLE ${tableName(table)} (${columns.join(', ')}) STORED AS ORC ` +
     "TBLPROPERTIES ('transactional' = 'true')"
   )
 }

@@ -50,6 +50,8 @@ export class HiveStore implements ReplicaStore {
   readonly #known = new Set<string>()
   /** Tables of which large writes were found to bring rows that are there. */
   readonly #changing = new Set<string>()
+  /** Tables that this store made and hasn't written to. */
+  readonly #empty = new Set<string>()
   /** Own transactions since the last compaction, and compactions, by table. */
   readonly #merges = new Map<string, { merges: number; compactions: number }>()
   #closing: Promise<void> | undefined
@@ -108,7 +110,7 @@ export class HiveStore implements ReplicaStore {
     return await this.#reading(async (session) => {
       let greatest = ''
       for (const table of tables) {
-        if (!(await this.#isThere(session, table))) continue
+        if (this.#empty.has(table.name) || !(await this.#isThere(session, table))) continue
         const [row] = await session.rows(greatestStatement(table))
         const stamp = row?.[0]
         if (typeof stamp === 'string' && stamp > greatest) greatest = stamp
@@ -120,7 +122,7 @@ export class HiveStore implements ReplicaStore {
   async ensureTable(table: TableSchema): Promise<void> {
     await this.#write(async ({ session }) => {
       if (this.#known.has(JSON.stringify(table))) return
-      await session.take((taken) => ensureShape(taken, table))
+      if (await session.take((taken) => ensureShape(taken, table))) this.#empty.add(table.name)
       this.#known.add(JSON.stringify(table))
     })
   }
@@ -190,9 +192,14 @@ export class HiveStore implements ReplicaStore {
             place: { table: table.name },
           })
         }
-        const { result, merges } = await this.#join({ session: taken, staging, changing: this.#changing }, table, batch)
-        if (merges > 0) await this.#compact(taken, table, merges)
-        return result
+        const writer = { session: taken, staging, changing: this.#changing, empty: this.#empty }
+        try {
+          const { result, merges } = await this.#join(writer, table, batch)
+          if (merges > 0) await this.#compact(taken, table, merges)
+          return result
+        } finally {
+          this.#empty.delete(table.name)
+        }
       }),
     )
   }

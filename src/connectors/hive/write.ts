@@ -3,7 +3,7 @@ import type { TableSchema } from '../../core/table.ts'
 import type { WriteResult } from '../connector.ts'
 import { hiveFault } from './client/faults.ts'
 import { misfits } from './misfits.ts'
-import { packedSource, parts, readKeys } from './read.ts'
+import { emptyBatch, packedSource, parts, readKeys } from './read.ts'
 import type { Session } from './session.ts'
 import type { Staging } from './staging.ts'
 import { foreignStatement, mergeStatement, type Source } from './statements.ts'
@@ -34,6 +34,8 @@ export interface Writer {
   readonly staging: Staging
   /** Names of the tables of which large batches turned out to bring rows that are there already. */
   readonly changing: Set<string>
+  /** Names of the tables that this session made and hasn't written to. */
+  readonly empty: ReadonlySet<string>
 }
 
 /** Joins a batch into its table; `ReplicaStore.writeRows` says what that means. `merges`: transactions it took. */
@@ -126,13 +128,13 @@ function refusedRow(error: unknown): string | undefined {
 }
 
 async function writeSmall(
-  { session }: Writer,
+  { session, empty }: Writer,
   table: TableSchema,
   batch: RowBatch,
   rows: readonly number[],
 ): ReturnType<Way> {
   const stored = new Map<string, StampedRow>()
-  const found = await readKeys(session, table, batch, rows)
+  const found = empty.has(table.name) ? emptyBatch(table) : await readKeys(session, table, batch, rows)
   for (let i = 0; i < found.rows; i++) {
     const row = rowAt(found, i)
     stored.set(JSON.stringify(row.key), row)
@@ -200,11 +202,12 @@ async function writeStaged(
 
 /** Whether none of a few rows here and there is known; asked no more once one of a table was. */
 async function areNew(
-  { session, changing }: Writer,
+  { session, changing, empty }: Writer,
   table: TableSchema,
   batch: RowBatch,
   rows: readonly number[],
 ): Promise<boolean> {
+  if (empty.has(table.name)) return true
   if (changing.has(table.name)) return false
   const step = Math.ceil(rows.length / PROBED)
   const probed = rows.filter((_, i) => i % step === 0)

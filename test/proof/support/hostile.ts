@@ -42,7 +42,7 @@ export function provesHostile(name: string, make: () => Promise<HostileDatabase>
 
     beforeAll(async () => {
       database = await make()
-    }, 120_000)
+    })
     afterAll(async () => {
       await database?.drop()
       const failures = TESTS - tried.passed
@@ -57,7 +57,7 @@ export function provesHostile(name: string, make: () => Promise<HostileDatabase>
           'of them refused': tried.namesRefused,
         },
       })
-    }, 120_000)
+    })
 
     /** Opens a store, and closes it behind the work. */
     const opened = async <T>(tables: object | undefined, work: (store: ReplicaStore) => Promise<T>): Promise<T> => {
