@@ -1,6 +1,5 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readJson, writeJson } from '../files.mjs'
@@ -8,6 +7,7 @@ import { withLock } from '../lock.mjs'
 import { duration } from '../run.mjs'
 import { provision } from './cache.mjs'
 import { ServiceError } from './command.mjs'
+import { freePorts } from './ports.mjs'
 import { isRunning, killGroup, startOf, stopProcess } from './processes.mjs'
 
 /*
@@ -84,8 +84,9 @@ async function start(directory, service, context) {
     await remove(directory, service)
     const state = join(directory, service.name)
     mkdirSync(state, { recursive: true, mode: 0o700 })
+    const [port] = await freePorts(1)
     try {
-      return await launch(state, service, { ...context, state, port: await freePort() })
+      return await launch(state, service, { ...context, state, port })
     } catch (error) {
       const taken = /address already in use|could not bind|BindException|EADDRINUSE/i.test(error.details ?? '')
       await remove(directory, service)
@@ -166,16 +167,4 @@ async function remove(directory, service) {
   if (record !== undefined) await stopProcess(record, { signal: service.stopSignal })
   await service.cleanUp?.(state)
   rmSync(state, { recursive: true, force: true, maxRetries: 3 })
-}
-
-/** A port of the loopback interface that nobody listens at. */
-async function freePort() {
-  const server = createServer()
-  await new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

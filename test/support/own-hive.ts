@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { makeCertificates, makeKeyStore, type Certificates } from './certificates.ts'
 import type { OwnServer } from './own-server.ts'
+import { freePorts } from './ports.ts'
 
 /** A port of the server: how one signs in there, and how messages are carried. */
 export interface HiveDoor {
@@ -60,7 +60,7 @@ const JAVA = fileURLToPath(new URL('hive/Doors.java', import.meta.url))
 const USER = 'keeper'
 const PASSWORD = 'p@ss w:rd/42%'
 const READY = 'merganser: hive is ready'
-const READY_MILLISECONDS = 120_000
+const READY_MILLISECONDS = 240_000
 
 const load = async (name: string): Promise<unknown> => await import(new URL(name, SCRIPTS).href)
 
@@ -229,12 +229,4 @@ async function serverOf(state: string, command: Command): Promise<Running> {
       send('SIGCONT')
     },
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  await Promise.all(servers.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', done))))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return ports
 }

@@ -2,13 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { makeCertificates, type Certificates } from './certificates.ts'
 import type { OwnServer } from './own-server.ts'
+import { freePort } from './ports.ts'
 
 /** Somebody who may sign in, at the database `admin`. */
 export interface OwnUser {
@@ -74,7 +74,7 @@ interface Scripts {
   startOf: (pid: number) => string | undefined
 }
 
-const READY_MS = 60_000
+const READY_MS = 240_000
 
 /**
  * A server of MongoDB's protocol for one test, on a port and a directory of its own. It ends with us, whichever way we
@@ -239,13 +239,4 @@ async function loadScripts(): Promise<Scripts> {
     await import(new URL(`../../scripts/services/${name}.mjs`, import.meta.url).href)
   const parts = await Promise.all(['mongodb', 'cache', 'guard', 'processes'].map(load))
   return Object.assign({}, ...parts) as Scripts
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

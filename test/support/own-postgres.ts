@@ -2,7 +2,6 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -10,6 +9,7 @@ import { expect, vi } from 'vitest'
 import { preparePlace, programsOf, type Place } from '../../src/connectors/embedded-postgres/place.ts'
 import { makeCertificates } from './certificates.ts'
 import type { OwnServer } from './own-server.ts'
+import { freePort } from './ports.ts'
 
 /** A PostgreSQL of the test's own, with TLS, a password and a socket, that can be killed. */
 export interface OwnPostgres extends OwnServer {
@@ -207,13 +207,4 @@ function makeBearer(root: string): void {
   openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', request, '-subj', '/CN=bearer')
   const signing = ['-CA', at('authority.crt'), '-CAkey', at('authority.key'), '-CAcreateserial', '-days', '30']
   openssl('x509', '-req', '-in', request, ...signing, '-out', at('bearer.crt'))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
