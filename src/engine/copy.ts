@@ -92,47 +92,30 @@ class Copy {
   async run(): Promise<CopyResult> {
     const { journal } = this.#session.context
     const { from } = this.#work
+    await this.#to.lane.open()
+    await this.#resume()
+    const what = `copy ${this.#schema.name} of ${from.name}`
+    journal.remark(
+      this.#to.id,
+      this.#resumed === 0 ? `${what} began` : `${what} goes on after ${String(this.#resumed)} rows`,
+    )
+    const whole = await this.#rows()
+    const result = this.#result(whole)
+    const { rows, written, rejected } = result
+    const counts = `rows ${String(rows)} written ${String(written)} rejected ${String(rejected)}`
+    journal.remark(this.#to.id, `${what} ${counts}${whole ? '' : ' so far'}`)
+    if (whole) await this.#file.remove()
+    return result
+  }
+
+  /** Looks where an earlier copy was interrupted, and whether the database still holds what it wrote. */
+  async #resume(): Promise<void> {
     const found = this.#work.restart ? undefined : await this.#file.read()
-    const reading = new Reading(this.#source(), this.#schema, this.#isOurs(found) ? found.last : undefined)
-    try {
-      await this.#to.lane.open()
-      if (!(await this.#resume(found))) reading.from(undefined)
-      const what = `copy ${this.#schema.name} of ${from.name}`
-      journal.remark(
-        this.#to.id,
-        this.#resumed === 0 ? `${what} began` : `${what} goes on after ${String(this.#resumed)} rows`,
-      )
-      const whole = await this.#rows(reading)
-      const result = this.#result(whole)
-      const { rows, written, rejected } = result
-      const counts = `rows ${String(rows)} written ${String(written)} rejected ${String(rejected)}`
-      journal.remark(this.#to.id, `${what} ${counts}${whole ? '' : ' so far'}`)
-      if (whole) await this.#file.remove()
-      return result
-    } finally {
-      await reading.close()
-    }
-  }
-
-  #source(): CopySource {
-    const { from, signal, batchRows } = this.#work
-    const most = batchBounds(this.#to.capabilities)
-    const bounds = batchRows === undefined ? most : { ...most, rows: batchRows }
-    return new CopySource(this.#session.setup, from, signal, bounds)
-  }
-
-  /** Whether an earlier copy was into the same log and of the same shape. */
-  #isOurs(found: CopyProgress | undefined): found is CopyProgress {
-    return found?.log === this.#log && found.shape === shapeText(this.#schema)
-  }
-
-  /** Goes on where an earlier copy was interrupted, if the database still holds what it wrote; false where it doesn't. */
-  async #resume(found: CopyProgress | undefined): Promise<boolean> {
-    if (this.#isOurs(found) && (await this.#holds(found))) {
+    if (found !== undefined && (await this.#holds(found))) {
       this.#progress = found
       this.#resumed = found.rows
       await this.#file.cutRejects(found.rejectBytes)
-      return true
+      return
     }
     if (found !== undefined) {
       const { events } = this.#session.context
@@ -140,21 +123,37 @@ class Copy {
     }
     await this.#file.remove()
     await this.#file.cutRejects(0)
-    return false
   }
 
-  async #holds({ probe }: CopyProgress): Promise<boolean> {
+  async #holds({ log, shape, probe }: CopyProgress): Promise<boolean> {
+    if (log !== this.#log || shape !== shapeText(this.#schema)) return false
     if (probe === null) return true
     return (await this.#to.lane.readRows(this.#schema, keysOf(this.#schema, [probe]))).rows === 1
   }
 
   /** Writes batch by batch while the next one is being read; false where it was interrupted. */
-  async #rows(reading: Reading): Promise<boolean> {
-    for (;;) {
-      const batch = await reading.next()
-      if (this.#work.signal.aborted) return false
-      if (batch === undefined) return true
-      await this.#write(batch)
+  async #rows(): Promise<boolean> {
+    const { from, signal, batchRows } = this.#work
+    const most = batchBounds(this.#to.capabilities)
+    const bounds = batchRows === undefined ? most : { ...most, rows: batchRows }
+    const source = new CopySource(this.#session.setup, from, signal, bounds)
+    try {
+      const batches = source.batches(this.#schema, this.#progress?.last)
+      const next = () => {
+        const coming = batches.next()
+        // It is awaited later.
+        coming.catch(() => undefined)
+        return coming
+      }
+      for (let coming = next(); ;) {
+        const { done, value } = await coming
+        if (signal.aborted) return false
+        if (done === true) return true
+        coming = next()
+        await this.#write(value)
+      }
+    } finally {
+      await source.close()
     }
   }
 
@@ -214,54 +213,6 @@ function rejectLine({ name, key, values }: TableSchema, batch: RowBatch, row: nu
     stamps: Object.fromEntries(values.map((column, i) => [column.name, stamped.cells[i]?.stamp ?? null])),
     deleted: stamped.deleted,
   })
-}
-
-/** Reads a batch ahead, from the start: the first one comes while the other database is being opened. */
-class Reading {
-  readonly #source: CopySource
-  readonly #schema: TableSchema
-  #after: readonly string[] | undefined
-  #batches: AsyncGenerator<RowBatch, void, undefined>
-  #coming: Promise<IteratorResult<RowBatch, void>>
-
-  constructor(source: CopySource, schema: TableSchema, after: readonly string[] | undefined) {
-    this.#source = source
-    this.#schema = schema
-    this.#after = after
-    this.#batches = source.batches(schema, after)
-    this.#coming = this.#ahead()
-  }
-
-  /** Begins anew behind that key, unless it began there. */
-  from(after: readonly string[] | undefined): void {
-    if (after === this.#after) return
-    this.#after = after
-    const left = this.#batches
-    this.#batches = this.#source.batches(this.#schema, after)
-    // What was being read comes to its end first: it is the same connection.
-    this.#coming = this.#coming.then(() => left.return()).then(() => this.#ahead())
-    this.#coming.catch(() => undefined)
-  }
-
-  /** The next batch; undefined behind the last one. */
-  async next(): Promise<RowBatch | undefined> {
-    const { done, value } = await this.#coming
-    if (done === true) return undefined
-    this.#coming = this.#ahead()
-    return value
-  }
-
-  /** What is still being read fails. */
-  async close(): Promise<void> {
-    await this.#source.close()
-  }
-
-  #ahead(): Promise<IteratorResult<RowBatch, void>> {
-    const coming = this.#batches.next()
-    // It is awaited later.
-    coming.catch(() => undefined)
-    return coming
-  }
 }
 
 /** Throws SAME_REPLICA where a copy would be of a replica into itself. */
