@@ -72,8 +72,12 @@ export function keyAt(batch: KeyBatch, i: number): string[] {
 }
 
 export function rowAt(batch: RowBatch, i: number): StampedRow {
+  return { key: keyAt(batch, i), ...cellsAt(batch, i) }
+}
+
+/** A row without its key. */
+export function cellsAt(batch: RowBatch, i: number): Omit<StampedRow, 'key'> {
   return {
-    key: keyAt(batch, i),
     cells: batch.stamps.map((stamps, c) => {
       const stamp = textAt(stamps, i)
       return stamp === null ? null : { value: textAt(batch.values[c]!, i), stamp }

@@ -4,7 +4,7 @@ import { normalRow, sameStamp, type Row } from './row.ts'
 import { parseStamp, stampText, type Stamp } from './stamp.ts'
 
 /** The row, in normal form, that a batch's row stands for. Throws SCHEMA_MISMATCH where a stamp is unreadable. */
-export function rowOfStamped(stamped: StampedRow): Row {
+export function rowOfStamped(stamped: Omit<StampedRow, 'key'>): Row {
   return normalRow(
     stamped.cells.map((cell) => (cell === null ? undefined : { value: cell.value, stamp: stampOfText(cell.stamp) })),
     stamped.deleted === null ? undefined : stampOfText(stamped.deleted),

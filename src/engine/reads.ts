@@ -1,12 +1,15 @@
-import { KeyBatchBuilder, rowAt, type KeyBatch, type RowBatch } from '../core/batch.ts'
+import { BatchKeys, keyName } from '../core/batch-keys.ts'
+import { cellsAt, KeyBatchBuilder, type KeyBatch, type RowBatch } from '../core/batch.ts'
 import { joinRows, type Row } from '../core/row.ts'
 import type { Foreign, ReplicaId, ReplicaState, TableId, TableKeys } from '../core/state.ts'
 import { rowOfStamped, withoutForeign } from '../core/stamped.ts'
-import type { TableSchema } from '../core/table.ts'
+import { keyBytes, type TableSchema } from '../core/table.ts'
 
 /** A GET that the cache alone can't answer. */
 export interface Miss {
   readonly key: readonly string[]
+  /** As `keyName` spells it. */
+  readonly name: string
   /** The cached row when the GET was issued. */
   readonly own: Row | undefined
   /** Called with the join of that and what the database held. */
@@ -17,20 +20,29 @@ interface Gathering {
   readonly replica: ReplicaId
   readonly table: TableId
   readonly keys: KeyBatchBuilder
-  /** By the key's texts, joined. */
-  readonly misses: Map<string, Waiting[]>
+  /** By `keyName`: the last that asked for it. */
+  readonly misses: Map<string, Waiting>
 }
 
 /** A miss, whose own row may yet grow by what the log held already. */
 interface Waiting {
   own: Row | undefined
-  readonly answer: Miss['answer']
+  readonly miss: Miss
+  /** One that asked for the same key before. */
+  readonly before: Waiting | undefined
 }
 
 /** A full batch goes at once; what is left goes at the end of a block. */
 const KEYS_PER_READ = 1000
 
-const spelled = (key: readonly string[]) => JSON.stringify(key)
+/** What a GET shows whose cached row was `own`, and which the database answers with `found`. */
+function joined(own: Row | undefined, found: Row | undefined): Row | undefined {
+  if (found === undefined || own === undefined) return found ?? own
+  return joinRows(
+    own,
+    withoutForeign(own, found, () => undefined),
+  )
+}
 
 /** Reads rows of a replica's database. */
 export type ReadRows = (replica: ReplicaId, table: TableSchema, keys: KeyBatch) => Promise<RowBatch>
@@ -77,19 +89,9 @@ export class Reads {
       batch = { replica, table, keys: new KeyBatchBuilder(this.#tables[table]!), misses: new Map() }
       this.#gathering.set(name, batch)
     }
-    const key = spelled(miss.key)
-    const same = batch.misses.get(key)
-    const waiting = {
-      own: miss.own,
-      answer: (row: Row | undefined) => {
-        miss.answer(row)
-      },
-    }
-    if (same !== undefined) same.push(waiting)
-    else {
-      batch.misses.set(key, [waiting])
-      batch.keys.push(miss.key)
-    }
+    const before = batch.misses.get(miss.name)
+    batch.misses.set(miss.name, { own: miss.own, miss, before })
+    if (before === undefined) batch.keys.push(miss.key)
     if (batch.keys.rows >= KEYS_PER_READ) this.#send(name, batch)
   }
 
@@ -98,9 +100,11 @@ export class Reads {
    * too. It is older than they are, since nothing after them is in the log yet.
    */
   restored(replica: ReplicaId, table: TableId, key: readonly string[], row: Row): void {
+    const name = keyName(keyBytes(this.#tables[table]!, key))
     for (const batch of [...this.#asked, ...this.#gathering.values()]) {
       if (batch.replica !== replica || batch.table !== table) continue
-      for (const waiting of batch.misses.get(spelled(key)) ?? []) waiting.own = joinRows(waiting.own, row)
+      let waiting = batch.misses.get(name)
+      for (; waiting !== undefined; waiting = waiting.before) waiting.own = joinRows(waiting.own, row)
     }
   }
 
@@ -164,23 +168,14 @@ export class Reads {
   async #answer({ replica, table, keys, misses }: Gathering): Promise<void> {
     const asked = keys.build()
     const rows = await this.#read(replica, table, asked)
+    const names = new BatchKeys(this.#tables[table]!, rows)
     const found = new Map<string, Row>()
-    for (let i = 0; i < rows.rows; i++) {
-      const stamped = rowAt(rows, i)
-      found.set(spelled(stamped.key), rowOfStamped(stamped))
-    }
+    for (let i = 0; i < rows.rows; i++) found.set(names.name(i), rowOfStamped(cellsAt(rows, i)))
     this.#learn(replica, table, asked, rows)
-    for (const [key, waiting] of misses) {
-      const row = found.get(key)
-      for (const { own, answer } of waiting) {
-        answer(
-          row === undefined
-            ? own
-            : joinRows(
-                own,
-                withoutForeign(own, row, () => undefined),
-              ),
-        )
+    for (const [name, last] of misses) {
+      const row = found.get(name)
+      for (let waiting: Waiting | undefined = last; waiting !== undefined; waiting = waiting.before) {
+        waiting.miss.answer(joined(waiting.own, row))
       }
     }
     this.#events.answered()

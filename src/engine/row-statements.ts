@@ -1,10 +1,12 @@
 import { MerganserError } from '../core/errors.ts'
+import { keyName } from '../core/batch-keys.ts'
 import { exists, type Row } from '../core/row.ts'
 import { compareStamps, stampText, type Stamp } from '../core/stamp.ts'
 import { keyTexts } from '../core/table.ts'
 import { misfit } from '../connectors/connector.ts'
 import type { ExpectedCells, Statement } from '../script/statement.ts'
 import { nextStamp, type EngineContext, type Origin } from './context.ts'
+import type { Miss } from './reads.ts'
 
 /** SET and DELETE: a new stamp, or the one that a replayed line keeps. */
 export function write(context: EngineContext, statement: Statement, origin: Origin): void {
@@ -51,9 +53,10 @@ export function read(context: EngineContext, statement: Statement, origin: Origi
   const key = keyOf(context, statement)
   const texts = keyTexts(context.catalog.tables[table]!, input.key.subarray(0, input.keyLength))
   const { expected } = statement
+  const asked = { key: texts, name: keyName(input.key, input.keyLength), own: row }
   const place = { replica, table }
   const at = { ...origin }
-  lookUp(context, place, texts, row, (found) => {
+  lookUp(context, place, asked, (found) => {
     answered(context, found)
     at.answer?.(found)
     const shown = journal.shown(table, found)
@@ -66,15 +69,13 @@ export function read(context: EngineContext, statement: Statement, origin: Origi
 function lookUp(
   context: EngineContext,
   place: { readonly replica: number; readonly table: number },
-  key: readonly string[],
-  own: Row | undefined,
+  asked: Omit<Miss, 'answer'>,
   finish: (row: Row | undefined) => void,
 ): void {
   const unanswered: { finish: (() => void) | undefined } = { finish: undefined }
   context.sequencer.await(unanswered)
   context.reads.miss(place.replica, place.table, {
-    key,
-    own,
+    ...asked,
     answer: (row) => {
       unanswered.finish = () => {
         finish(row)

@@ -250,9 +250,9 @@ export class Sequencer {
 
   #segment(): Segment {
     return {
-      lines: Array.from({ length: this.#replicas }, () => new ByteBuffer(64)),
+      lines: Array.from({ length: this.#replicas }, () => new ByteBuffer(0)),
       records: new Array<number>(this.#replicas).fill(0),
-      results: new ByteBuffer(64),
+      results: new ByteBuffer(0),
       end: undefined,
     }
   }
@@ -260,7 +260,7 @@ export class Sequencer {
 
 /** The same buffer where it is worth keeping. */
 function emptied(buffer: ByteBuffer): ByteBuffer {
-  if (buffer.bytes.length > KEPT_BYTES) return new ByteBuffer(64)
+  if (buffer.bytes.length > KEPT_BYTES) return new ByteBuffer(0)
   buffer.clear()
   return buffer
 }

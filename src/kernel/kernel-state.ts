@@ -1,3 +1,4 @@
+import { BatchKeys } from '../core/batch-keys.ts'
 import { keyAt, textAt, type KeyBatch, type RowBatch, type TextColumn } from '../core/batch.ts'
 import { assert, fullMemory } from '../core/errors.ts'
 import type { Row } from '../core/row.ts'
@@ -18,7 +19,7 @@ import type {
   UndoResult,
 } from '../core/state.ts'
 import { stampOfText } from '../core/stamped.ts'
-import { keyBytes, type TableSchema } from '../core/table.ts'
+import type { TableSchema } from '../core/table.ts'
 import { Batches, keyWidth } from './batches.ts'
 import { KernelFastPath } from './fast-path.ts'
 import { Inputs } from './inputs.ts'
@@ -129,17 +130,18 @@ export class KernelState implements ReplicaState {
     rows: RowBatch,
   ): { foreign: readonly Foreign[]; greatest: bigint } {
     const schema = this.#tables[table]!
+    const asked = new BatchKeys(schema, keys)
+    const given = new BatchKeys(schema, rows)
     if (this.#call['roomForRows']!(replica, table, keys.rows, bytesOf(rows) * 2) === 0) throw fullMemory()
     const found = new Map<string, number>()
-    for (let i = 0; i < rows.rows; i++) found.set(keyBytes(schema, keyAt(rows, i)).toString('latin1'), i)
+    for (let i = 0; i < rows.rows; i++) found.set(given.name(i), i)
     // All are readable before anything is learned.
     const stamps = rows.stamps.map((column) => stampsOf(column, rows.rows))
     const read = { batch: rows, stamps, deleted: stampsOf(rows.deleted, rows.rows) }
     const foreign: Foreign[] = []
     for (let i = 0; i < keys.rows; i++) {
-      const bytes = keyBytes(schema, keyAt(keys, i))
-      const at = found.get(bytes.toString('latin1'))
-      const row = this.#intern(replica, table, bytes)
+      const at = found.get(asked.name(i))
+      const row = this.#intern(replica, table, asked.at(i))
       if (at !== undefined) this.#incoming(replica, table, row, read, at, foreign)
       this.#call['learnRow']!(replica, row, at === undefined ? 0 : 1)
     }

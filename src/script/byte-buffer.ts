@@ -1,14 +1,15 @@
-/** The least room of a buffer. */
+/** The least room of a buffer that has any. */
 const SMALL = 64
+const NO_ROOM = Buffer.alloc(0)
 
 /** Bytes that are appended to; grows as needed and keeps its room when it is emptied. */
 export class ByteBuffer {
   bytes: Buffer
   length = 0
 
+  /** @param capacity 0 for one that has no memory of its own until something is appended */
   constructor(capacity = 4096) {
-    // Small ones are many: they share their memory.
-    this.bytes = capacity <= SMALL ? Buffer.allocUnsafe(SMALL) : Buffer.allocUnsafeSlow(capacity)
+    this.bytes = capacity === 0 ? NO_ROOM : Buffer.allocUnsafeSlow(capacity)
   }
 
   /** Empties it. */
@@ -22,7 +23,9 @@ export class ByteBuffer {
   }
 
   #grow(more: number): void {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more))
+    const room = Math.max(this.bytes.length * 2, this.length + more)
+    // Small ones are many: they share their memory.
+    const bytes = room <= SMALL ? Buffer.allocUnsafe(SMALL) : Buffer.allocUnsafeSlow(room)
     this.bytes.copy(bytes, 0, 0, this.length)
     this.bytes = bytes
   }

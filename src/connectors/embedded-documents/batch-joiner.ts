@@ -4,7 +4,7 @@ import { takeApart, type Element, type StoredDocument } from '../documents/bson-
 import { BsonWriter } from '../documents/bson-writer.ts'
 import { capabilities, MAX_DOCUMENT_BYTES } from '../documents/capabilities.ts'
 import { ID, STAMPS, type Field, type Layout } from '../documents/layout.ts'
-import { compareBytes, TextReader } from '../documents/text-reader.ts'
+import { compareBytes, TextReader } from '../../core/text-reader.ts'
 
 /** Where a register or the tombstone of a joined row comes from. */
 type Source = 'stored' | 'incoming' | undefined

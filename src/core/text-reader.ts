@@ -1,4 +1,4 @@
-import type { TextColumn } from '../../core/batch.ts'
+import type { TextColumn } from './batch.ts'
 
 /** A column of texts to be read row by row without making strings of them. */
 export class TextReader {

@@ -1,10 +1,16 @@
-import type { KeyBatch } from '../../core/batch.ts'
-import { encodeKey } from '../../core/key.ts'
-import type { Column, TableSchema } from '../../core/table.ts'
+import type { KeyBatch } from './batch.ts'
+import { encodeKey } from './key.ts'
+import type { Column, TableSchema } from './table.ts'
 import { compareBytes, TextReader } from './text-reader.ts'
 
+/** Key bytes as a text: a character for each byte. */
+export function keyName(key: Buffer, length = key.length): string {
+  return key.toString('latin1', 0, length)
+}
+
 /**
- * The canonical key bytes (`core/key.ts`) of a batch's rows: the keys of the database, whose order is that of scans.
+ * The canonical key bytes (`core/key.ts`) of a batch's rows: in an embedded database they are
+ * the keys, whose order is that of scans.
  * Strings go from bytes to bytes.
  */
 export class BatchKeys {
@@ -28,6 +34,11 @@ export class BatchKeys {
   /** The key of a row. */
   at(row: number): Buffer {
     return this.#bytes.subarray(this.#start(row), this.#ends[row])
+  }
+
+  /** The key of a row as a text of its bytes, for look-ups; `keyName` gives the same. */
+  name(row: number): string {
+    return this.#bytes.toString('latin1', this.#start(row), this.#ends[row])
   }
 
   length(row: number): number {
