@@ -3,7 +3,7 @@ import { hive } from '../../src/connectors/hive/connector.ts'
 import { batchOf, keysOf, rowAt, type StampedRow } from '../../src/core/batch.ts'
 import { DEFAULT_TABLE } from '../../src/core/table.ts'
 import { describeOn } from '../support/servers.ts'
-import { Databases } from './hive-support.ts'
+import { Databases, openStore, scanned, sessionOn } from './hive-support.ts'
 
 /** More than what goes as literals. */
 const ROWS = 1_100
@@ -56,4 +56,36 @@ describeOn(['hive'], 'large batches into Hive', (url) => {
       await databases.dropAll()
     }
   })
+
+  it.each([3, ROWS])(
+    'I5 I15: what others wrote into a table that was just made is joined, of %i rows',
+    async (count) => {
+      const databases = new Databases(url)
+      const own = await databases.create()
+      const store = await openStore({ url: own })
+      try {
+        await store.ensureTable(DEFAULT_TABLE)
+        const other = await sessionOn(own)
+        const theirs = [row(0, 'theirs', 3), row(1, 'theirs', 2)].map(({ key, cells }) => {
+          return `('${key[0]!}', 'C', '${cells[0]!.value!}', '${cells[0]!.stamp}', NULL)`
+        })
+        await other
+          .execute(`INSERT INTO ${DEFAULT_TABLE.name} VALUES ${theirs.join(', ')}`)
+          .finally(() => other.close())
+
+        const ours = Array.from({ length: count }, (_, i) => row(i, 'ours', 2))
+        const result = await store.writeRows(DEFAULT_TABLE, batchOf(DEFAULT_TABLE, ours))
+        expect(result).toEqual({ written: count - 2, stale: 2, rejected: [], foreign: [{ row: 1, column: 0 }] })
+        const found = await scanned(store, DEFAULT_TABLE)
+        expect(found.map(({ cells }) => cells[0]?.value).filter((value) => value !== 'ours')).toEqual([
+          'theirs',
+          'theirs',
+        ])
+        expect(found).toHaveLength(count)
+      } finally {
+        await store.close()
+        await databases.dropAll()
+      }
+    },
+  )
 })

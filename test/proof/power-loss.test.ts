@@ -17,7 +17,7 @@ const REPLICAS = { A: 'embedded-documents', B: 'embedded-documents' }
 const NAMES = Object.keys(REPLICAS)
 const RUNS = runsOf({ ci: 50, nightly: 5_000 })
 /** Waits for what the system does at once. */
-const STOP_LIMIT = 10_000
+const STOP_LIMIT = 120_000
 
 let directory = ''
 let missing: string | undefined

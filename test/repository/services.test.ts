@@ -1,13 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { freePorts } from '../support/ports.ts'
 
 const SCRIPTS = new URL('../../scripts/services/', import.meta.url)
-const LIMIT_MS = 20_000
+const LIMIT_MS = 120_000
 
 interface Urls {
   quoted: (text: string) => string
@@ -243,6 +246,18 @@ test('the servers of a process that is killed are stopped by its guard', async (
   child.kill('SIGKILL')
   await until(() => !existsSync(directory))
   expect(processes.isRunning(record!)).toBe(false)
+})
+
+test("a server's port is none that the system gives to connections", async () => {
+  const ports = await freePorts(50)
+  expect(new Set(ports).size).toBe(50)
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = Array.from({ length: 20 }, () => connect((server.address() as AddressInfo).port, '127.0.0.1'))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  expect(Math.max(...ports)).toBeLessThan(Math.min(...sockets.map(({ localPort }) => localPort!)))
+  for (const socket of sockets) socket.destroy()
+  server.close()
 })
 
 test('a URL with any character comes out of the shell as it went in', () => {

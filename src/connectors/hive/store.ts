@@ -192,7 +192,7 @@ export class HiveStore implements ReplicaStore {
             place: { table: table.name },
           })
         }
-        const writer = { session: taken, staging, changing: this.#changing, empty: this.#empty }
+        const writer = { session: taken, reader: this.#reader, staging, changing: this.#changing, empty: this.#empty }
         try {
           const { result, merges } = await this.#join(writer, table, batch)
           if (merges > 0) await this.#compact(taken, table, merges)

@@ -31,6 +31,8 @@ const PROBED = 50
 /** What a write needs. */
 export interface Writer {
   readonly session: Session
+  /** Another session, for looks meanwhile. */
+  readonly reader: Session
   readonly staging: Staging
   /** Names of the tables of which large batches turned out to bring rows that are there already. */
   readonly changing: Set<string>
@@ -167,8 +169,8 @@ async function writeSmall(
     return { written: written ?? sent.length, merges: 1, foreign }
   }
   // Some of them were written by another meanwhile, a retry of our own for instance.
-  const more = (await session.execute(mergeStatement(table, source))) ?? 0
-  return { written: written + more, merges: 2, foreign }
+  const joined = await join(session, table, batch, sent, source, written)
+  return { ...joined, merges: 2, foreign: [...foreign, ...joined.foreign] }
 }
 
 async function writeLiterals(
@@ -191,8 +193,11 @@ async function writeStaged(
   rows: readonly number[],
 ): ReturnType<Way> {
   const { session, staging, changing } = writer
+  const looking = areNew(writer, table, batch, rows)
+  // It is awaited when the rows are there.
+  looking.catch(() => undefined)
   const source = await staging.load(session, table, batch, rows)
-  if (!(await areNew(writer, table, batch, rows))) return await join(session, table, batch, rows, source)
+  if (!(await looking)) return await join(session, table, batch, rows, source)
   const inserted = (await session.execute(mergeStatement(table, source, 'insert'))) ?? 0
   if (inserted === rows.length) return { written: inserted, merges: 1, foreign: [] }
   changing.add(table.name)
@@ -202,7 +207,7 @@ async function writeStaged(
 
 /** Whether none of a few rows here and there is known; asked no more once one of a table was. */
 async function areNew(
-  { session, changing, empty }: Writer,
+  { reader, changing, empty }: Writer,
   table: TableSchema,
   batch: RowBatch,
   rows: readonly number[],
@@ -211,7 +216,7 @@ async function areNew(
   if (changing.has(table.name)) return false
   const step = Math.ceil(rows.length / PROBED)
   const probed = rows.filter((_, i) => i % step === 0)
-  const found = await readKeys(session, table, batch, probed)
+  const found = await reader.take((taken) => readKeys(taken, table, batch, probed))
   if (found.rows > 0) changing.add(table.name)
   return found.rows === 0
 }

@@ -9,7 +9,7 @@ const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url))
 const COMMAND = fileURLToPath(new URL('../../../../bin/merganser.js', import.meta.url))
 
 /** Nothing here takes so long, not even under strace on a machine that does much else. */
-const LIMIT_SECONDS = 60
+const LIMIT_SECONDS = 240
 
 /** A session of a writer. */
 export interface Plan {
