@@ -9,8 +9,7 @@ export function keyName(key: Buffer, length = key.length): string {
 }
 
 /**
- * The canonical key bytes (`core/key.ts`) of a batch's rows: in an embedded database they are
- * the keys, whose order is that of scans.
+ * The canonical key bytes (`core/key.ts`) of a batch's rows: keys of an embedded database, whose order is that of scans.
  * Strings go from bytes to bytes.
  */
 export class BatchKeys {
