@@ -98,16 +98,19 @@ export const DATABASE_BUGS: readonly Bug[] = [
     'the last row of an answer is dropped',
     'I13',
     'engine/reads.ts',
-    'for (let i = 0; i < rows.rows; i++) {',
-    'for (let i = 0; i < rows.rows - 1; i++) {',
+    'for (let i = 0; i < rows.rows; i++) found.set',
+    'for (let i = 0; i < rows.rows - 1; i++) found.set',
   ),
-  bug(
-    'look-ups are joined by the first column of the key',
-    'I8 I13',
-    'engine/reads.ts',
-    'const spelled = (key: readonly string[]) => JSON.stringify(key)',
-    'const spelled = (key: readonly string[]) => key[0]!',
-  ),
+  bugOf('look-ups are joined by the first column of the key', 'I8 I13', {
+    'engine/reads.ts': [
+      {
+        find: 'const before = batch.misses.get(miss.name)',
+        replace: "const first = miss.name.split('\\0')[0]!\n    const before = batch.misses.get(first)",
+      },
+      { find: 'batch.misses.set(miss.name, {', replace: 'batch.misses.set(first, {' },
+      { find: 'found.set(names.name(i), ', replace: "found.set(names.name(i).split('\\0')[0]!, " },
+    ],
+  }),
   {
     ...bug(
       'any number of GETs may wait for a database',
@@ -122,19 +125,15 @@ export const DATABASE_BUGS: readonly Bug[] = [
     'a row with a tombstone is taken for absent by a GET',
     'I13',
     'engine/reads.ts',
-    'found.set(spelled(stamped.key), rowOfStamped(stamped))',
-    'if (stamped.deleted === null) found.set(spelled(stamped.key), rowOfStamped(stamped))',
+    'found.set(names.name(i), rowOfStamped(cellsAt(rows, i)))',
+    'if (cellsAt(rows, i).deleted === null) found.set(names.name(i), rowOfStamped(cellsAt(rows, i)))',
   ),
   bug(
     'a GET shows what the database holds, without what is not flushed yet',
     'I13',
     'engine/row-statements.ts',
-    `    key,
-    own,
-    answer: (row) => {`,
-    `    key,
-    own: undefined,
-    answer: (row) => {`,
+    'name: keyName(input.key, input.keyLength), own: row }',
+    'name: keyName(input.key, input.keyLength), own: undefined }',
   ),
   bug(
     'an opening that was cut short passes for one that was done',
