@@ -72,7 +72,8 @@ export function keyAt(batch: KeyBatch, i: number): string[] {
 }
 
 export function rowAt(batch: RowBatch, i: number): StampedRow {
-  return { key: keyAt(batch, i), ...cellsAt(batch, i) }
+  const { cells, deleted } = cellsAt(batch, i)
+  return { key: keyAt(batch, i), cells, deleted }
 }
 
 /** A row without its key. */

@@ -1,10 +1,10 @@
+import { compareBytes, TextReader } from '../../core/text-reader.ts'
 import type { RowBatch } from '../../core/batch.ts'
 import { misfit } from '../connector.ts'
 import { takeApart, type Element, type StoredDocument } from '../documents/bson-reader.ts'
 import { BsonWriter } from '../documents/bson-writer.ts'
 import { capabilities, MAX_DOCUMENT_BYTES } from '../documents/capabilities.ts'
 import { ID, STAMPS, type Field, type Layout } from '../documents/layout.ts'
-import { compareBytes, TextReader } from '../../core/text-reader.ts'
 
 /** Where a register or the tombstone of a joined row comes from. */
 type Source = 'stored' | 'incoming' | undefined

@@ -104,10 +104,6 @@ export function isMissing(error: unknown): boolean {
   return fault !== undefined && (fault.sqlState === '42S02' || fault.code === 10001)
 }
 
-export function alreadyExists(error: unknown): boolean {
-  return /already ?exists/i.test(hiveFault(error)?.text ?? '')
-}
-
 /** Tables whose names begin so. `SHOW TABLES LIKE` means one kind of pattern to Hive 3 and another to Hive 4. */
 export async function tablesLike(session: Session, prefix: string): Promise<string[]> {
   const names = (await session.rows('SHOW TABLES')).map(([name]) => String(name))
@@ -246,7 +242,7 @@ export async function takeOwnership(
 async function lockOver(session: Session, found: Standing, lease: Lease, owner: Owner): Promise<number | undefined> {
   const before = await readLog(session)
   const number = Math.max(before?.number ?? 0, ...found.numbers) + 1
-  if (!(await created(session, lockTable(number), LEASE, lease))) return undefined
+  if (!(await session.create(tableOf(lockTable(number), LEASE, lease)))) return undefined
   const others = await standing(session, number)
   const ours = owner.session !== undefined && others.leases.every((one) => one.session === owner.session)
   const still = holderOf(others)?.pulse === holderOf(found)?.pulse
@@ -285,7 +281,7 @@ async function takeLog(
   const known = lastLog(found)?.log
   const position = known?.logId === owner.logId ? known.position : 0
   const log = { logId: owner.logId, owner: owner.name, inUse: true, highWater: known?.highWater ?? '', position }
-  if (known !== undefined || !(await created(session, META, `${LOG}.${String(number)}`, log))) {
+  if (known !== undefined || !(await session.create(tableOf(META, `${LOG}.${String(number)}`, log)))) {
     await writeLog(session, number, log)
   }
   const old = found.map(([name]) => name).filter((name) => (numberOfLog(name) ?? number) < number)
@@ -294,17 +290,6 @@ async function takeLog(
     await session.execute(`ALTER TABLE ${META} UNSET TBLPROPERTIES IF EXISTS (${list})`)
   }
   return { log, meta: known && metaOf(known) }
-}
-
-/** Makes a table with a property; false where it is there. */
-async function created(session: Session, table: string, property: string, value: unknown): Promise<boolean> {
-  try {
-    await session.execute(tableOf(table, property, value))
-    return true
-  } catch (error) {
-    if (alreadyExists(error)) return false
-    throw error
-  }
 }
 
 /** Who holds a lock, for `diagnose`. */

@@ -36,6 +36,11 @@ const WANTED: Readonly<Record<string, string>> = {
  */
 export const WHERE_KNOWN: Readonly<Record<string, string>> = { 'hive.acid.direct.insert.enabled': 'false' }
 
+/** Whether a CREATE failed because something of its name is there. */
+export function alreadyExists(error: unknown): boolean {
+  return /already ?exists/i.test(hiveFault(error)?.text ?? '')
+}
+
 /** One session of HiveServer2; who wants it for several statements takes turns. */
 export class Session {
   readonly connection: HiveConnection
@@ -116,6 +121,17 @@ export class Session {
       ...(this.#idle === undefined ? {} : { idle: this.#idle }),
     })
     return modifiedRows === undefined ? undefined : Number(modifiedRows)
+  }
+
+  /** Runs a CREATE; false where something of that name is there. */
+  async create(statement: string): Promise<boolean> {
+    try {
+      await this.execute(statement)
+      return true
+    } catch (error) {
+      if (alreadyExists(error)) return false
+      throw error
+    }
   }
 
   query(statement: string): AsyncIterable<HiveBlock> {

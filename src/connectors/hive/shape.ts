@@ -1,8 +1,8 @@
 import { MerganserError } from '../../core/errors.ts'
 import type { TableSchema } from '../../core/table.ts'
 import { hiveFault } from './client/faults.ts'
-import { alreadyExists, isMissing } from './owner.ts'
-import type { Session } from './session.ts'
+import { isMissing } from './owner.ts'
+import { alreadyExists, type Session } from './session.ts'
 import { createTable, createView, storedColumns, tableName } from './statements.ts'
 
 /** Longest name of a table or column in Hive's metastore. */
@@ -66,7 +66,10 @@ async function describe(session: Session, table: TableSchema): Promise<Found | u
   }
 }
 
-/** Creates the table and its view where they aren't there; whether the table was created. Throws SCHEMA_MISMATCH, BAD_SCHEMA. */
+/**
+ * Creates the table and its view where they aren't there; true where it made the table. Throws SCHEMA_MISMATCH,
+ * BAD_SCHEMA.
+ */
 export async function ensureShape(session: Session, table: TableSchema): Promise<boolean> {
   const names = [table.name, ...[...table.key, ...table.values].map(({ name }) => name)]
   if (names.some((name) => name.length > NAME_LENGTH)) {
@@ -85,9 +88,9 @@ export async function ensureShape(session: Session, table: TableSchema): Promise
     )
   }
   let there = await found(session, table)
-  const created = there === undefined && (await createIfMissing(session, table))
+  const created = there === undefined && (await session.create(createTable(table)))
   // Where its database lies may hide it; or somebody came first.
-  if (there === undefined) there = await found(session, table)
+  there ??= await found(session, table)
   if (there?.transactional === false) throw mismatch(table, 'is not transactional')
   try {
     await session.execute(createView(table))
@@ -102,17 +105,6 @@ export async function ensureShape(session: Session, table: TableSchema): Promise
         cause: error,
       },
     )
-  }
-}
-
-/** False where somebody else made it meanwhile. */
-async function createIfMissing(session: Session, table: TableSchema): Promise<boolean> {
-  try {
-    await session.execute(createTable(table))
-    return true
-  } catch (error) {
-    if (alreadyExists(error)) return false
-    throw error
   }
 }
 

@@ -1,6 +1,6 @@
+import { BatchKeys } from '../../core/batch-keys.ts'
 import { textAt, type RowBatch, type TextColumn } from '../../core/batch.ts'
 import { misfit, type WriteResult } from '../connector.ts'
-import { BatchKeys } from '../../core/batch-keys.ts'
 import { mongodbCapabilities as capabilities } from './capabilities.ts'
 import { documentOf, filterOf, incomingRow, type IncomingRow } from './encode.ts'
 import { faultOfCode } from './faults.ts'

@@ -7,7 +7,7 @@ import { BACKSLASH, firstBytes, isNone, isNullText, QUOTE, SPACE, stopsIn, ZERO 
  */
 
 const LOWER_U: u32 = 117
-/** `"\uXXXX"` is the longest that one byte becomes, with its quotes. */
+/** `"\u001f"` is the longest that one byte becomes, with its quotes. */
 const MOST_PER_BYTE: u32 = 6
 const QUOTES: u32 = 2
 /** Texts up to here are reckoned with the most that they could become; longer ones are looked at. */
