@@ -34,6 +34,13 @@ const SAID: readonly [string, string | undefined, number | undefined, ErrorCode]
   [`${TASK}. java.lang.OutOfMemoryError: Java heap space`, '08S01', 2, 'BACK_OFF'],
   ['Attempt to unlock lock lockid:137associated with an open transaction, Unlocking locks', undefined, 0, 'BACK_OFF'],
   ["Failed to open new session: ExitCodeException exitCode=1: chmod: 'x': No such file", undefined, 0, 'BACK_OFF'],
+  [
+    `${FAILED}SemanticException Error while running command to get file permissions : ExitCodeException exitCode=2: ` +
+      `ls: cannot access '/${'warehouse/'.repeat(400)}.hive-staging_hive_1/bucket_00000': No such file or directory`,
+    '42000',
+    40000,
+    'BACK_OFF',
+  ],
   ['java.util.concurrent.RejectedExecutionException: the pool is shut down', 'HY000', undefined, 'BACK_OFF'],
   ['Invalid SessionHandle: SessionHandle [7f]', undefined, 0, 'CONNECTION_LOST'],
   // an error of the statement, which would come again

@@ -3,6 +3,7 @@ import type { KeyBatch, RowBatch } from '../../core/batch.ts'
 import type { TableSchema } from '../../core/table.ts'
 import type { KeyRange, OpenContext, RangeDigest, ReplicaStore, StoreMeta, WriteResult } from '../connector.ts'
 import type { HiveConfig } from './client/config.ts'
+import { hiveFault } from './client/faults.ts'
 import { digestRanges, splitTable } from './digest.ts'
 import { LockWatch } from './locks.ts'
 import { readMeta, takeOwnership, type Ownership } from './owner.ts'
@@ -16,6 +17,15 @@ import { writeBatch, type Writer } from './write.ts'
 
 /** Every so many times all of a table's files are put together, else the small ones. */
 const COMPACTIONS_TO_MAJOR = 5
+
+/** A reader that meets files on their way into a table, our own MERGE's for instance, looks so often. */
+const LOOKS = 5
+
+/** Whether a statement failed since what another one was writing is where it belongs by now. */
+function metStaging(error: unknown): boolean {
+  const text = hiveFault(error)?.text ?? ''
+  return text.includes('.hive-staging') && /No such file|FileNotFoundException|does not exist/i.test(text)
+}
 
 export interface HiveOptions {
   readonly config: HiveConfig
@@ -283,7 +293,13 @@ export class HiveStore implements ReplicaStore {
     return await this.#call(async () => {
       // Without its lock the store must not answer either: someone else may own the database by now.
       await this.#writing?.ownership.check()
-      return await this.#reader.take(work)
+      for (let tries = 1; ; tries++) {
+        try {
+          return await this.#reader.take(work)
+        } catch (error) {
+          if (tries === LOOKS || !metStaging(error)) throw error
+        }
+      }
     })
   }
 

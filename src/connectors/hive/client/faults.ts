@@ -48,7 +48,7 @@ const PASSING = new RegExp(
     // the server itself, ending or full
     'RejectedExecutionException|server is (?:shutting|shut) down|InterruptedException|ClosedByInterruptException',
     // its transactions and directories, when statements or sessions that begin or end at once get into each other's way
-    'Attempt to unlock lock|Unlocking locks associated with transaction|ExitCodeException.{0,200}No such file',
+    'Attempt to unlock lock|Unlocking locks associated with transaction|ExitCodeException.{0,5000}No such file',
     'No active HiveServer2|Connection limit|exceeds? the limit of .{0,40}(?:sessions|connections)|queue is full',
     // a compaction took files away while they were being read
     'Bucket ID out of range|FileNotFoundException.{0,300}/(?:delta|delete_delta|base)_|snapshot.{0,40}(?:outdated|invalid)',
